@@ -1,0 +1,26 @@
+"""aelab: a course on autoencoders, as lessons on a small Keras 3 package.
+
+data           images to learn from: MNIST, Fashion-MNIST, glyphs, or your own
+sources        where the files of MNIST and Fashion-MNIST come from
+glyphs         letters and digits drawn with known factors, no file needed
+models         autoencoders that encode, decode, reconstruct, and how to train them fast
+evaluation     numbers: errors, baselines (NumPy, SciPy and scikit-learn)
+plots          pictures: arrays in, Axes out
+lesson         what every lesson's setup cell calls
+
+`python -m aelab run 01` runs a lesson, `python -m aelab doctor` checks the machine.
+"""
+
+import os
+
+__version__ = "0.1.0"
+
+BACKENDS = ("tensorflow", "jax", "torch")
+BUDGETS = ("full", "quick")
+
+# Here, because it must come before the first `import keras` of any module.
+if os.environ.get("KERAS_BACKEND", "tensorflow") not in BACKENDS:
+    raise ValueError(
+        f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}. "
+        f"Received: KERAS_BACKEND={os.environ['KERAS_BACKEND']!r}"
+    )
