@@ -18,8 +18,20 @@ __version__ = "0.1.0"
 BACKENDS = ("tensorflow", "jax", "torch")
 BUDGETS = ("full", "quick")
 
+
+def budget():
+    """`"full"` or `"quick"`, from the environment variable `AELAB_BUDGET`."""
+    value = os.environ.get("AELAB_BUDGET") or "full"
+    if value not in BUDGETS:
+        raise ValueError(
+            f"AELAB_BUDGET must be one of {', '.join(BUDGETS)}. "
+            f"Received: AELAB_BUDGET={value!r}"
+        )
+    return value
+
+
 # Here, because it must come before the first `import keras` of any module.
-if os.environ.get("KERAS_BACKEND", "tensorflow") not in BACKENDS:
+if (os.environ.get("KERAS_BACKEND") or "tensorflow") not in BACKENDS:
     raise ValueError(
         f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}. "
         f"Received: KERAS_BACKEND={os.environ['KERAS_BACKEND']!r}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from aelab import BACKENDS, BUDGETS, data, sources
+from aelab import BACKENDS, BUDGETS, budget, data, sources
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 NEEDED_MEMORY = 2.0  # GiB free, for a lesson at full budget
@@ -41,12 +41,12 @@ def main(arguments=None):
     chosen = parser.parse_args(arguments)
     try:
         return chosen.act(chosen)
-    except (ValueError, data.DatasetUnavailable) as error:
+    except (ValueError, OSError, sources.DatasetUnavailable) as error:
         print(f"aelab: {error}", file=sys.stderr)
         return 1
 
 
-def run(lessons, dataset, budget, output):
+def run(lessons, dataset, size, output):
     """Run lessons, print their numbers, and leave an HTML page of each.
 
     The settings reach the lessons through the environment, as everywhere else.
@@ -55,8 +55,9 @@ def run(lessons, dataset, budget, output):
     if dataset:
         own = dataset.endswith(".npz")
         os.environ["AELAB_DATASET"] = str(Path(dataset).resolve()) if own else dataset
-    if budget:
-        os.environ["AELAB_BUDGET"] = budget
+    if size:
+        os.environ["AELAB_BUDGET"] = size
+    budget()
     data.chosen()
     output.mkdir(parents=True, exist_ok=True)
     failed = [path.stem for path in paths if not run_one(path, output)]
@@ -73,6 +74,7 @@ def run(lessons, dataset, budget, output):
 def find_lessons(names):
     """Paths of the notebooks that the names stand for, in order."""
     known = {path.stem[:2]: path for path in sorted(NOTEBOOKS.glob("??_*.ipynb"))}
+    by_name = {**known, **{path.stem: path for path in known.values()}}
     if not known:
         raise ValueError(
             f"No lessons in {NOTEBOOKS}: they come with the project's folder, not with "
@@ -80,18 +82,18 @@ def find_lessons(names):
         )
     if "all" in names:
         return list(known.values())
-    unknown = [name for name in names if name[:2].zfill(2) not in known]
+    unknown = [name for name in names if name.zfill(2) not in by_name]
     if unknown:
         raise ValueError(
             f"Lessons are {', '.join(known)} or all. Received: {', '.join(unknown)}"
         )
-    return [known[name[:2].zfill(2)] for name in names]
+    return [by_name[name.zfill(2)] for name in names]
 
 
 def run_one(path, output):
     """Run one notebook with progress; return whether every cell ran."""
     import nbformat
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
     from nbconvert import HTMLExporter
 
     book = nbformat.read(path, as_version=4)
@@ -105,7 +107,7 @@ def run_one(path, output):
             resources={"metadata": {"path": path.parent}},
         ).execute(stderr=subprocess.DEVNULL)  # start-up notes of TensorFlow
         done = True
-    except CellExecutionError as error:
+    except (CellExecutionError, DeadKernelError) as error:
         done = False
         print(f"\n{error}", file=sys.stderr)
     page = output / f"{path.stem}.html"
@@ -180,10 +182,6 @@ def check_keras():
 
     from aelab import lesson
 
-    try:
-        yield "AELAB_BUDGET", True, lesson.budget()
-    except ValueError as error:
-        yield "AELAB_BUDGET", False, str(error)
     version = tuple(int(part) for part in keras.__version__.split(".")[:2])
     cure = "" if version >= (3, 13) else "; pip install -U 'keras>=3.13'"
     yield "Keras", not cure, keras.__version__ + cure
@@ -194,11 +192,14 @@ def check_keras():
 
 
 def check_data():
-    try:
-        yield "AELAB_DATASET", True, data.chosen()
-    except ValueError as error:
-        yield "AELAB_DATASET", False, str(error)
-    wanted = os.environ.get("AELAB_DATASET")
+    for variable, setting in (("AELAB_BUDGET", budget), ("AELAB_DATASET", data.chosen)):
+        try:
+            yield variable, True, setting()
+        except ValueError as error:
+            yield variable, False, str(error)
+    wanted = os.environ.get("AELAB_DATASET", "")
+    if wanted.endswith(".npz") and not Path(wanted).expanduser().exists():
+        yield "Data", False, f"{wanted} is not there; correct AELAB_DATASET"
     for name in sources.SOURCES:
         place = sources.at_hand(name)
         cure = f"not on this machine; python -m aelab data {name} --to FOLDER"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aelab import glyphs
-from aelab.sources import SOURCES, UNREADABLE, DatasetUnavailable, find, places
+from aelab.sources import SOURCES, DatasetUnavailable, explain, find, places
 
 NAMES = ("auto", *SOURCES, "glyphs")
 SPLIT_SEED = 0
@@ -59,8 +59,7 @@ def load(name=None):
     if name == "glyphs":
         return _glyphs()
     if name in SOURCES:
-        arrays, _ = find(name)
-        return _images(*arrays, SOURCES[name].class_names, name)
+        return _known(name)[0]
     return _own(Path(name).expanduser())
 
 
@@ -119,7 +118,7 @@ def as_images(x, argument="x"):
 
 def _auto():
     try:
-        arrays, folder = find("mnist")
+        images, folder = _known("mnist")
     except DatasetUnavailable:
         print(
             "Data: glyphs, because MNIST is on no disk here and could not be "
@@ -128,7 +127,14 @@ def _auto():
         return _glyphs()
     label = next(label for label, place in places() if place == folder)
     print(f"Data: MNIST, found in {label}.")
-    return _images(*arrays, SOURCES["mnist"].class_names, "mnist")
+    return images
+
+
+def _known(name):
+    """Images of a data set with verified files, and the folder they came from."""
+    (x, y, x_test, y_test), folder = find(name)
+    x, x_test = as_images(x), as_images(x_test)
+    return _images(x, y, x_test, y_test, SOURCES[name].class_names, name), folder
 
 
 def _glyphs():
@@ -149,9 +155,9 @@ def _own(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except UNREADABLE as error:
+    except Exception as error:  # whatever a foreign file makes NumPy raise
         raise DatasetUnavailable(
-            f"{path} cannot be read as an .npz file of plain arrays ({error}). "
+            f"{path} cannot be read as an .npz file of arrays ({explain(error)}). "
             "Write it with np.savez(path, x_train=..., y_train=...)."
         ) from error
     if "x_train" not in arrays:
@@ -169,26 +175,29 @@ def _own(path):
     else:
         keep, held_out = _hold_out(len(x), 6)
         x, x_test, y, y_test = x[keep], x[held_out], y[keep], y[held_out]
-    names = arrays.get("class_names")
-    if names is None:
-        names = range(max(y.max(), y_test.max()) + 1)
+    highest = max(y.max(), y_test.max())
+    names = np.asarray(arrays.get("class_names", np.arange(highest + 1)))
+    if names.ndim != 1 or len(names) <= highest:
+        raise ValueError(
+            f"class_names must name the labels 0 to {highest}. Received: {names}"
+        )
     return _images(x, y, x_test, y_test, tuple(map(str, names)), path.stem)
 
 
 def _labelled(arrays, part):
-    x = np.atleast_1d(arrays[f"x_{part}"])
-    y = arrays.get(f"y_{part}", np.full(len(x), -1))
-    if y.shape != x.shape[:1] or not np.issubdtype(y.dtype, np.integer):
+    x = as_images(arrays[f"x_{part}"], f"x_{part}")
+    y = np.asarray(arrays.get(f"y_{part}", np.full(len(x), -1)))
+    if y.shape != x.shape[:1] or not np.issubdtype(y.dtype, np.integer) or y.min() < -1:
         raise ValueError(
-            f"y_{part} must hold an integer for each of the {len(x)} images. "
-            f"Received: y_{part} of shape {y.shape} and dtype {y.dtype}"
+            f"y_{part} must hold an integer for each of the {len(x)} images, -1 where "
+            f"the label is unknown. Received: y_{part} of shape {y.shape} and dtype "
+            f"{y.dtype}"
         )
     return x, y
 
 
 def _images(x, y, x_test, y_test, class_names, name):
     """Images from whole training and test sets, the validation part cut out."""
-    x, x_test = as_images(x, "x_train"), as_images(x_test, "x_test")
     y, y_test = y.astype("int64"), y_test.astype("int64")
     keep, held_out = _hold_out(len(x), 12)
     return Images(

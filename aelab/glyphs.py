@@ -119,7 +119,7 @@ def _bilinear(fields, row, column):
     last = _FIELD_SIZE - 1.001
     row, column = np.clip(row, 0, last), np.clip(column, 0, last)
     top, left = row.astype("int32"), column.astype("int32")
-    down, right = row - top, column - left
+    down, right = row - top.astype("float32"), column - left.astype("float32")
     flat = _distance_fields()
     corner = (fields[:, None] * _FIELD_SIZE + top) * _FIELD_SIZE + left
     upper = flat[corner] * (1 - right) + flat[corner + 1] * right
@@ -144,15 +144,18 @@ def _distance_fields():
 
 
 def _bitmap(font, character):
-    """The character as booleans, its longer side `_FIELD_GLYPH` cells."""
-    font.set_size(_FIELD_GLYPH, 72)
+    """The character's ink as booleans, its longer side `_FIELD_GLYPH` cells."""
+    longer = max(_ink(font, character, _FIELD_GLYPH).shape)
+    return _ink(font, character, _FIELD_GLYPH**2 / longer)
+
+
+def _ink(font, character, size):
+    font.set_size(size, 72)
     font.set_text(character)
     font.draw_glyphs_to_bitmap()
-    longer = max(np.asarray(font.get_image()).shape)
-    font.set_size(_FIELD_GLYPH * _FIELD_GLYPH / longer, 72)
-    font.set_text(character)
-    font.draw_glyphs_to_bitmap()
-    return np.asarray(font.get_image()) > 127
+    ink = np.asarray(font.get_image()) > 127
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _distance_field(bitmap):

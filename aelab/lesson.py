@@ -7,7 +7,7 @@ import time
 import keras
 from IPython import display
 
-from aelab import BUDGETS, data
+from aelab import budget, data
 
 
 def start(seed):
@@ -35,17 +35,6 @@ def start(seed):
         f"{len(images.x_val):,} validation, {len(images.x_test):,} test images."
     )
     return images, full
-
-
-def budget():
-    """`"full"` or `"quick"`, from the environment variable `AELAB_BUDGET`."""
-    value = os.environ.get("AELAB_BUDGET") or "full"
-    if value not in BUDGETS:
-        raise ValueError(
-            f"AELAB_BUDGET must be one of {', '.join(BUDGETS)}. "
-            f"Received: AELAB_BUDGET={value!r}"
-        )
-    return value
 
 
 def describe_machine():

@@ -13,7 +13,7 @@ from keras import layers, ops
 # On TensorFlow's CPU, XLA slows these models down.
 FAST_SETTINGS = {
     "tensorflow": {"jit_compile": False, "steps_per_execution": 32},
-    "jax": {"jit_compile": True, "steps_per_execution": 1},
+    "jax": {"jit_compile": True, "steps_per_execution": 8},
     "torch": {"jit_compile": False, "steps_per_execution": 1},
 }
 # What each output activation can reach; targets outside cannot be learnt.
@@ -36,8 +36,8 @@ class Autoencoder(keras.Model):
         corruption: Layer applied to the input before the encoder, or None. It is
             called with `training`, so that it can rest at inference.
         penalty: What a code is charged for, or None: called as
-            `penalty(encoder, x)` it returns a scalar, the average over the batch
-            of clean images `x`, and it has a number `weight`.
+            `penalty(x, encoder=encoder)` it returns a scalar, the average over the
+            batch of clean images `x`, and it has a number `weight`.
     """
 
     def __init__(self, encoder, decoder, corruption=None, penalty=None, **kwargs):
@@ -67,7 +67,7 @@ class Autoencoder(keras.Model):
         n = ops.shape(x)[0]
         self.reconstruction_tracker.update_state(loss - sum(self.losses), n)
         if self.penalty is not None:
-            penalty = self.penalty(self.encoder, x)
+            penalty = self.penalty(x, encoder=self.encoder)
             self.penalty_tracker.update_state(penalty, n)
             loss = loss + self.penalty.weight * penalty
         return loss

@@ -11,16 +11,12 @@ import hashlib
 import os
 import shutil
 import tempfile
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pooch
 
 TIMEOUT = 10  # seconds without an answer before a download gives up
-# What reading a missing, cut, foreign or pickled file raises.
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 class DatasetUnavailable(Exception):  # noqa: N818
@@ -48,15 +44,16 @@ def fetch(name, folder):
         )
     source, folder = SOURCES[name], Path(folder).expanduser()
     paths = [folder / file for file in source.files]
-    if not any(path.exists() for path in paths):
+    if not all(path.exists() for path in paths):
         _, found = find(name)
         for file, path in zip(source.files, paths, strict=True):
-            _copy(found / file, path)
+            if not path.exists():
+                _copy(found / file, path)
     try:
         source.read(folder)
-    except UNREADABLE as error:
+    except Exception as error:  # whatever a foreign file makes a reader raise
         raise DatasetUnavailable(
-            f"{folder} holds other files of that name ({error}). Nothing was "
+            f"{folder} holds other files of that name ({explain(error)}). Nothing was "
             "overwritten: move them away, or choose another folder."
         ) from error
     return paths
@@ -76,7 +73,7 @@ def places():
 def at_hand(name):
     """Label of the place that holds a data set on this machine, or None."""
     for label, folder in places():
-        with contextlib.suppress(*UNREADABLE):
+        with contextlib.suppress(Exception):
             SOURCES[name].read(folder)
             return label
     return None
@@ -88,15 +85,15 @@ def find(name):
     for label, folder in places():
         try:
             return source.read(folder), folder
-        except UNREADABLE as error:
-            tried.append(f"{label}, {folder}: {_short(error)}")
+        except Exception as error:  # whatever a foreign file makes a reader raise
+            tried.append(f"{label}, {folder}: {explain(error)}")
     folder = _cache()
     try:
         source.download(folder)
         return source.read(folder), folder
     # Whatever goes wrong on the way, the cure is the same.
     except Exception as error:
-        tried.append(f"download: {_short(error)}")
+        tried.append(f"download: {explain(error)}")
     raise DatasetUnavailable(
         f"{name} could not be had. Tried:\n  " + "\n  ".join(tried) + "\n"
         f"Cure: where there is a network, run `python -m aelab data {name} --to "
@@ -105,9 +102,12 @@ def find(name):
     )
 
 
-def _short(error):
+def explain(error):
+    """Why a file could not be read, in a few words."""
     if isinstance(error, FileNotFoundError):
         return "not there"
+    if "pickle" in str(error):  # NumPy would advise to unpickle it
+        return "not a file of plain arrays"
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
@@ -124,10 +124,15 @@ def _cache():
 
 def _copy(path, target):
     """Copy a file so that the target is whole or not there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as beside:
-        part = shutil.copyfile(path, Path(beside, target.name))
-        os.replace(part, target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as beside:
+            part = shutil.copyfile(path, Path(beside, target.name))
+            os.replace(part, target)
+    except OSError as error:
+        raise DatasetUnavailable(
+            f"{target} cannot be written ({error}). Make room, or name another folder."
+        ) from error
 
 
 class _Source:
