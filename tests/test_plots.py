@@ -1,0 +1,101 @@
+"""Every plot shows the data it was given, with fixed limits and names."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from aelab import plots
+
+
+@pytest.fixture(autouse=True)
+def fresh_figures():
+    with plt.rc_context():
+        plots.use_style()
+        yield
+    plt.close("all")
+
+
+def images(n=4, channels=1):
+    return np.random.default_rng(0).random((n, 6, 5, channels))
+
+
+def test_reconstructions_draw_each_image_where_it_belongs():
+    x, x_hat = images(), images() ** 2
+    axes = plots.reconstructions(
+        *(x, x_hat), row_names=("image", "copy"), title="two rows", column_names="abcd"
+    )
+    assert axes.shape == (2, 4)
+    for row, name, row_axes in zip((x, x_hat), ("image", "copy"), axes, strict=True):
+        assert row_axes[0].get_ylabel() == name
+        for image, ax in zip(row, row_axes, strict=True):
+            (drawn,) = ax.images
+            np.testing.assert_array_equal(drawn.get_array(), image[..., 0])
+            assert drawn.get_clim() == (0, 1)
+    assert [ax.get_title() for ax in axes[0]] == list("abcd")
+    assert axes[0, 0].figure.get_suptitle() == "two rows"
+
+
+def test_reconstructions_in_colour_and_clipped():
+    axes = plots.reconstructions(3 * images(2, 3) - 1, row_names=("colour",))
+    shown = axes[0, 0].images[0].get_array()
+    assert shown.shape == (6, 5, 3)
+    assert shown.min() == 0
+    assert shown.max() == 1
+
+
+@pytest.mark.parametrize("names", [("one",), ("one", "two", "three")])
+def test_reconstructions_refuse_missing_names(names):
+    with pytest.raises(ValueError, match="row_names"):
+        plots.reconstructions(images(), images(), row_names=names)
+
+
+def test_reconstructions_refuse_rows_of_other_shapes():
+    with pytest.raises(ValueError, match=r"\(3, 6, 5\)"):
+        plots.reconstructions(images(4), images(3), row_names=("a", "b"))
+
+
+def test_labels_stay_inside_the_figure():
+    name = "a long name\nof a row"
+    axes = plots.reconstructions(images(8), row_names=(name,), title="title")
+    figure = axes[0, 0].figure
+    figure.canvas.draw()
+    box = axes[0, 0].yaxis.label.get_window_extent()
+    assert box.x0 >= 0
+    assert axes[0, -1].get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_training_curves_count_epochs_from_one():
+    ax = plots.training_curves({"here": [3, 2, 1], "there": ([1, 3], [4, 5])}, "falls")
+    here, there = ax.lines
+    np.testing.assert_array_equal(here.get_xdata(), [1, 2, 3])
+    np.testing.assert_array_equal(there.get_ydata(), [4, 5])
+    assert there.get_linestyle() == "None"
+    assert ax.get_yscale() == "log"
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["here", "there"]
+    assert ax.get_xlabel() == "epoch"
+
+
+def test_error_against_size_draws_curves_and_floors():
+    ax = plots.error_against_size([2, 8], {"PCA": [0.2, 0.1], "floor": 0.3}, "errors")
+    curve, floor = ax.lines
+    np.testing.assert_array_equal(curve.get_xdata(), [2, 8])
+    np.testing.assert_array_equal(floor.get_ydata(), [0.3, 0.3])
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["2", "8"]
+    assert ax.get_title(loc="left") == "errors"
+
+
+def test_weights_share_a_scale_around_zero():
+    matrix = np.random.default_rng(0).normal(size=(30, 10))
+    axes = plots.weights(matrix, (6, 5), "units", n_columns=4)
+    assert axes.shape == (3, 4)
+    drawn = [ax.images[0] for ax in axes.flat if ax.images]
+    assert len(drawn) == 10
+    np.testing.assert_array_equal(drawn[3].get_array(), matrix[:, 3].reshape(6, 5))
+    limit = np.abs(matrix).max()
+    assert {image.get_clim() for image in drawn} == {(-limit, limit)}
+
+
+def test_axes_handed_in_are_used():
+    _, ax = plt.subplots()
+    assert plots.training_curves({"a": [1]}, "t", ax=ax) is ax
+    assert plots.error_against_size([1], {"a": [1]}, "t", ax=ax) is ax

@@ -1,0 +1,35 @@
+"""The README's tables are those of the measured numbers."""
+
+import pytest
+import results
+
+
+def test_readme_is_not_stale():
+    text = results.README.read_text("utf-8")
+    assert text == results.render(text, results.read()), (
+        "render it: python benchmarks/results.py"
+    )
+
+
+def test_a_changed_number_makes_the_readme_stale():
+    text, found = results.README.read_text("utf-8"), results.read()
+    found["quality"]["rows"][0]["mse"] = [0.5]
+    assert "0.50000" in results.render(text, found) != text
+
+
+def test_missing_markers_are_refused():
+    with pytest.raises(ValueError, match="<!-- lessons -->"):
+        results.render("# aelab", results.read())
+
+
+def test_spread_is_the_sample_standard_deviation():
+    assert results.spread([1.0, 2.0, 3.0], 2) == "2.00 ± 1.00"
+    assert results.spread([0.5], 1) == "0.5"
+
+
+def test_recording_replaces_one_section(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results.json")
+    results.record("a", 1)
+    results.record("b", {"c": 2})
+    results.record("a", 3)
+    assert results.read() == {"a": 3, "b": {"c": 2}}
