@@ -11,7 +11,6 @@ what the last full run measured. Name lessons (01_vanilla) to build only those.
 
 import argparse
 import hashlib
-import json
 import os
 import re
 import sys
@@ -24,7 +23,9 @@ import nbformat
 from nbclient import NotebookClient
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE.parent / "benchmarks" / "results.json"
+sys.path.insert(0, str(HERE.parent / "benchmarks"))
+import results  # noqa: E402
+
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -55,8 +56,10 @@ def build(source, left_out):
     """The notebook of a source, without the cells that carry the tag `left_out`."""
     text = source.read_text(encoding="utf-8")
     text = text.replace("{{minutes}}", measured_minutes(source.stem))
-    cells = [colab_cell(), *jupytext.reads(text, fmt="py:percent").cells]
-    cells.insert(0, cells.pop(1))  # the title comes first
+    title, *rest = jupytext.reads(text, fmt="py:percent").cells
+    if address():
+        title.source += "\n\n" + badge(source.stem)
+    cells = [title, colab_cell(), *rest]
     seen, kept = {}, []
     for cell in cells:
         tags = cell.metadata.get("tags", [])
@@ -72,12 +75,24 @@ def build(source, left_out):
     return nbformat.v4.new_notebook(cells=kept, metadata=METADATA)
 
 
+def address():
+    """The project's public address, or an empty string while it has none."""
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))
+    return project["tool"]["aelab"]["repository"]
+
+
+def badge(stem):
+    """A link that opens a lesson on Colab, which reads notebooks from GitHub."""
+    place = address().removeprefix("https://github.com/")
+    colab = "https://colab.research.google.com"
+    link = f"{colab}/github/{place}/blob/main/notebooks/{stem}.ipynb"
+    return f"[![Open in Colab]({colab}/assets/colab-badge.svg)]({link})"
+
+
 def colab_cell():
     """The cell that installs the package on Colab, from its address or an upload."""
-    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))
-    address = project["tool"]["aelab"]["repository"]
-    package = f"aelab @ git+{address}" if address else "/content/aelab.zip"
-    note = "" if address else "  # upload it first: README, Colab"
+    package = f"aelab @ git+{address()}" if address() else "/content/aelab.zip"
+    note = "" if address() else "  # upload it first: README, Colab"
     return nbformat.v4.new_code_cell(
         COLAB.format(package=package, note=note), metadata={"tags": ["colab"]}
     )
@@ -88,12 +103,8 @@ def strip_comments(code):
 
 
 def measured_minutes(stem):
-    minutes = read_results().get("lessons", {}).get(stem)
+    minutes = results.read().get("lessons", {}).get(stem)
     return "not yet measured" if minutes is None else f"{minutes['minutes']:.1f}"
-
-
-def read_results():
-    return json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
 
 
 def write(path, book):
@@ -137,12 +148,9 @@ def execute_lesson(source):
         minutes = (time.perf_counter() - began) / 60
         print(f"{path.relative_to(HERE)}: {minutes:.1f} minutes", flush=True)
         if left_out == "solution":
-            results = read_results()
-            results.setdefault("lessons", {})[source.stem] = {
-                "minutes": round(minutes, 1),
-                "cores": os.cpu_count(),
-            }
-            RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            fact = {"minutes": round(minutes, 1), "cores": os.cpu_count()}
+            lessons = results.read().get("lessons", {})
+            results.record("lessons", {**lessons, source.stem: fact})
         write(path, keep_outputs(build(source, left_out), book))
 
 

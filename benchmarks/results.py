@@ -1,0 +1,143 @@
+"""The one file of measured numbers, and the tables that the README shows of it.
+
+python benchmarks/results.py           render the tables into README.md
+python benchmarks/results.py --check   tell whether README.md is stale
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results.json"
+README = ROOT / "README.md"
+
+
+def read():
+    """All results, a dict by section; empty where nothing was measured yet."""
+    return json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+
+
+def record(section, value):
+    """Replace one section of the results."""
+    results = {**read(), section: value}
+    text = json.dumps(results, indent=1, sort_keys=True)
+    RESULTS.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def table(columns, rows):
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def lessons_table(results):
+    """Title, what you will be able to do, and minutes, from the lessons' sources."""
+    rows = []
+    for source in sorted((ROOT / "notebooks" / "src").glob("*.py")):
+        lines = re.sub(r"^# ?", "", source.read_text("utf-8"), flags=re.M)
+        title = re.search(r"^# (\d\d) (.+)$", lines, re.M)
+        will = re.search(r"\*\*You will\*\* (.+?)\n\n", lines, re.S)
+        minutes = results["lessons"][source.stem]["minutes"]
+        link = f"[{title[2]}](notebooks/{source.stem}.ipynb)"
+        rows.append((title[1], link, " ".join(will[1].split()), f"{minutes:.1f}"))
+    return table(("", "lesson", "you will", "minutes"), rows)
+
+
+def quality_table(results):
+    """Test errors of lesson 01's models, mean and spread over seeds."""
+    rows = [
+        (
+            row["model"],
+            row["code"],
+            f"{row['parameters']:,}" if row["parameters"] else "-",
+            f"{row['seconds']:.0f}" if row["seconds"] else "-",
+            spread(row["mse"], 5),
+            spread(row["psnr"], 2),
+        )
+        for row in results["quality"]["rows"]
+    ]
+    columns = ("model", "code", "weights", "seconds", "test MSE", "PSNR (dB)")
+    seeds = len(results["quality"]["seeds"])
+    note = (
+        f"\n\nMNIST test set, {seeds} seeds (mean ± standard deviation), two CPU cores."
+    )
+    return table(columns, rows) + note
+
+
+def speed_table(results):
+    """Seconds of the lecture's model, beside a plain PyTorch loop."""
+    speed = results["speed"]
+    rows = [
+        (
+            row["name"],
+            f"{row['epoch']:.2f}",
+            f"{row['epoch_ratio']:.2f}",
+            f"{row['compile']:.1f}",
+            f"{row['to_target']:.1f}",
+            f"{row['target_ratio']:.1f}",
+        )
+        for row in speed["rows"]
+    ]
+    columns = (
+        "lecture's model on",
+        "seconds an epoch",
+        "loop's / this",
+        "first-step seconds",
+        f"seconds to test MSE {speed['target']}",
+        "loop's / this",
+    )
+    limit = speed["limit"]
+    note = (
+        f"\n\nMedians of {speed['repeats']}, all in one run, alternating. An epoch is "
+        f"{limit['gflop']:.0f} GFLOP. At this machine's measured matrix-product rate, "
+        f"{limit['gflops']:.0f} GFLOP/s, it could take {limit['seconds']:.2f} s: the "
+        f"default backend runs at {limit['share']:.0%} of the limit."
+    )
+    return table(columns, rows) + note
+
+
+TABLES = {"lessons": lessons_table, "quality": quality_table, "speed": speed_table}
+
+
+def spread(values, digits):
+    """Mean ± sample standard deviation, as text."""
+    mean = sum(values) / len(values)
+    if len(values) == 1 or min(values) == max(values):
+        return f"{mean:.{digits}f}"
+    variance = sum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    return f"{mean:.{digits}f} ± {variance**0.5:.{digits}f}"
+
+
+def render(text, results):
+    """The README's text with every table between its two markers made anew."""
+    for name, make in TABLES.items():
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ValueError(f"README.md must hold {begin} and {end} once each")
+        head, _, rest = text.partition(begin)
+        tail = rest.partition(end)[2]
+        text = f"{head}{begin}\n{make(results)}\n{end}{tail}"
+    return text
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    text = README.read_text("utf-8")
+    fresh = render(text, read())
+    if options.check:
+        if text != fresh:
+            print("README.md is stale: python benchmarks/results.py")
+        return int(text != fresh)
+    README.write_text(fresh, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
