@@ -3,8 +3,12 @@
 data           images to learn from: MNIST, Fashion-MNIST, glyphs, or your own
 sources        where the files of MNIST and Fashion-MNIST come from
 glyphs         letters and digits drawn with known factors, no file needed
-models         autoencoders that encode, decode, reconstruct, and how to train them fast
-evaluation     numbers: errors, baselines (NumPy, SciPy and scikit-learn)
+models         builders of autoencoders, and the settings that train them fast
+autoencoder    the class that they build: it encodes, decodes, reconstructs
+stacks         the Keras layers that the builders join
+corruption     layers that damage images: Gaussian noise, masks, salt and pepper
+evaluation     numbers: errors, baselines, probes (NumPy, SciPy and scikit-learn)
+compression    bits of a quantised code, and JPEG beside it
 plots          pictures: arrays in, Axes out
 lesson         what every lesson's setup cell calls
 

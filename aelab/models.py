@@ -1,14 +1,13 @@
-"""Autoencoders by composition, the builders that make them, and fast training.
-
-Everything is `keras.ops` and overrides of `call` and `compute_loss`: the same code
-runs on TensorFlow, JAX and PyTorch.
-"""
+"""Builders of autoencoders, and the settings that train them fast."""
 
 import math
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import layers
+
+from aelab import stacks
+from aelab.autoencoder import Autoencoder
 
 # On TensorFlow's CPU, XLA slows these models down.
 FAST_SETTINGS = {
@@ -16,112 +15,6 @@ FAST_SETTINGS = {
     "jax": {"jit_compile": True, "steps_per_execution": 8},
     "torch": {"jit_compile": False, "steps_per_execution": 1},
 }
-# What each output activation can reach; targets outside cannot be learnt.
-_REACH = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}
-
-
-@keras.saving.register_keras_serializable(package="aelab")
-class Autoencoder(keras.Model):
-    """An encoder and a decoder, trained to give back what went in.
-
-    `fit(x)` learns to return `x`, `fit(x, y)` to return `y`. The loss is
-    `reconstruction + penalty.weight * penalty`, in training and in evaluation;
-    each part is logged under its own name. `reconstruction` is the loss handed to
-    `compile`, averaged over the batch. Kernel regularizers, if layers have any,
-    are added to `loss` alone. Lessons 01 to 04.
-
-    Args:
-        encoder: Keras model from images to codes.
-        decoder: Keras model from codes to images.
-        corruption: Layer applied to the input before the encoder, or None. It is
-            called with `training`, so that it can rest at inference.
-        penalty: What a code is charged for, or None: called as
-            `penalty(x, encoder=encoder)` it returns a scalar, the average over the
-            batch of clean images `x`, and it has a number `weight`.
-    """
-
-    def __init__(self, encoder, decoder, corruption=None, penalty=None, **kwargs):
-        super().__init__(**kwargs)
-        self.encoder = encoder
-        self.decoder = decoder
-        self.corruption = corruption
-        self.penalty = penalty
-        self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
-        if penalty is not None:
-            self.penalty_tracker = keras.metrics.Mean(name="penalty")
-
-    def build(self, input_shape):
-        self.built = True
-
-    def call(self, x, training=False):
-        if self.corruption is not None:
-            x = self.corruption(x, training=training)
-        return self.decoder(self.encoder(x))
-
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        y = x if y is None else y
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        # Weighted like Keras's own `loss`, or a smaller last batch would count more.
-        n = ops.shape(x)[0]
-        self.reconstruction_tracker.update_state(loss - sum(self.losses), n)
-        if self.penalty is not None:
-            penalty = self.penalty(x, encoder=self.encoder)
-            self.penalty_tracker.update_state(penalty, n)
-            loss = loss + self.penalty.weight * penalty
-        return loss
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        return super().compute_metrics(x, x if y is None else y, y_pred, sample_weight)
-
-    def fit(self, x=None, y=None, **kwargs):
-        """As in Keras, after a look at arrays: shape, NaN, and reachable targets."""
-        if isinstance(x, np.ndarray):
-            _check_array(x, self.encoder.input_shape, "x")
-        target, argument = (x, "x") if y is None else (y, "y")
-        if isinstance(target, np.ndarray):
-            _check_array(target, self.decoder.output_shape, argument)
-            self._check_reach(target)
-        return super().fit(x, y, **kwargs)
-
-    def encode(self, x, batch_size=1000):
-        """Codes of images: array `(n, ...)` to NumPy array `(n, latent_dim)`."""
-        return _in_batches(self.encoder, x, batch_size)
-
-    def decode(self, z, batch_size=1000):
-        """Images of codes: array `(n, latent_dim)` to NumPy array `(n, ...)`."""
-        return _in_batches(self.decoder, z, batch_size)
-
-    def reconstruct(self, x, batch_size=1000):
-        """Images, encoded and decoded: array to NumPy array of the same shape."""
-        return self.decode(self.encode(x, batch_size), batch_size)
-
-    def get_config(self):
-        parts = ("encoder", "decoder", "corruption", "penalty")
-        serialize = keras.saving.serialize_keras_object
-        config = {part: serialize(getattr(self, part)) for part in parts}
-        return {"name": self.name, **config}
-
-    @classmethod
-    def from_config(cls, config):
-        restore = keras.saving.deserialize_keras_object
-        parts = ("encoder", "decoder", "corruption", "penalty")
-        return cls(**{**config, **{part: restore(config[part]) for part in parts}})
-
-    def _check_reach(self, target):
-        for layer in reversed(getattr(self.decoder, "layers", [])):
-            activation = getattr(getattr(layer, "activation", None), "__name__", None)
-            if activation is not None:
-                break
-        low, high = _REACH.get(activation, (-np.inf, np.inf))
-        if target.min() < low or target.max() > high:
-            raise ValueError(
-                f"The decoder ends in {activation!r} and reaches [{low:g}, {high:g}], "
-                "so it cannot learn targets outside: scale the images into it (8-bit "
-                "grey values / 255 lie in [0, 1]) or choose another output_activation. "
-                f"Received: values in [{target.min():g}, {target.max():g}]"
-            )
 
 
 def dense_autoencoder(
@@ -168,34 +61,143 @@ def dense_autoencoder(
         decoder_units = hidden_units[::-1]
     _check_sizes(input_shape=input_shape, latent_dim=(latent_dim,))
     _check_sizes(hidden_units=hidden_units, decoder_units=decoder_units)
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be in [0, 1). Received: dropout={dropout}")
+    _check_dropout(dropout)
 
-    def hidden(units, prefix):
-        for i, width in enumerate(units, start=1):
-            yield layers.Dense(width, activation, name=f"{prefix}_{i}")
-            if dropout:
-                yield layers.Dropout(dropout, name=f"{prefix}_dropout_{i}")
+    image = keras.Input(input_shape, name="image")
+    x = layers.Flatten(name="flatten")(image)
+    x = stacks.dense(x, hidden_units, activation, dropout, "encoder")
+    code = layers.Dense(latent_dim, latent_activation, name="code")(x)
 
-    encoder = keras.Sequential(
-        [
-            keras.Input(input_shape, name="image"),
-            layers.Flatten(name="flatten"),
-            *hidden(hidden_units, "encoder"),
-            layers.Dense(latent_dim, latent_activation, name="code"),
-        ],
-        name="encoder",
+    latent = keras.Input((latent_dim,), name="latent")
+    x = stacks.dense(latent, decoder_units, activation, dropout, "decoder")
+    x = layers.Dense(math.prod(input_shape), output_activation, name="pixels")(x)
+    x = layers.Reshape(input_shape, name="reconstruction")(x)
+    return Autoencoder(
+        keras.Model(image, code, name="encoder"),
+        keras.Model(latent, x, name="decoder"),
+        *(corruption, penalty),
+        name=name,
     )
-    decoder = keras.Sequential(
-        [
-            keras.Input((latent_dim,), name="latent"),
-            *hidden(decoder_units, "decoder"),
-            layers.Dense(math.prod(input_shape), output_activation, name="pixels"),
-            layers.Reshape(input_shape, name="reconstruction"),
-        ],
-        name="decoder",
+
+
+def conv_autoencoder(
+    input_shape,
+    filters=(16, 32, 64),
+    latent_dim=None,
+    *,
+    downsampling="stride",
+    upsampling="transpose",
+    activation="relu",
+    latent_activation="linear",
+    output_activation="sigmoid",
+    dropout=0.0,
+    corruption=None,
+    penalty=None,
+    name="conv_autoencoder",
+):
+    """An autoencoder of 3 x 3 convolutions for images of any size. Lesson 02.
+
+    The encoder halves the image (rounding up) after every entry of `filters` but the
+    last; the decoder doubles it as often and cuts what is over, so that the output
+    has the input's shape. The defaults are the model of lesson 02: 28 x 28 images
+    become 7 x 7 x 64 features.
+
+    Args:
+        input_shape: `(height, width, channels)`.
+        filters: Channels of the encoder's convolutions, at least two.
+        latent_dim: Size of a code vector behind a Dense layer. Default: the feature
+            map itself is the code, of shape `(height, width, filters[-1])`.
+        downsampling: `"stride"` (the convolution skips every other position), or
+            `"max"` or `"average"` (pooling after it).
+        upsampling: `"transpose"` (transposed convolution, stride 2) or `"resize"`
+            (repeat pixels, then convolve).
+        activation: Of the hidden layers.
+        latent_activation: Of a code vector.
+        output_activation: Of the pixels.
+        dropout: Share of each hidden layer dropped in training, in [0, 1).
+        corruption: As in `Autoencoder`.
+        penalty: As in `Autoencoder`.
+        name: Name of the model.
+
+    Returns:
+        An `Autoencoder`, built and not compiled.
+
+    Raises:
+        ValueError: If a size, a choice or `dropout` is none of the above.
+    """
+    filters = tuple(filters)
+    _check_image_and_filters(input_shape, filters)
+    _check_choice("downsampling", downsampling, ("stride", "max", "average"))
+    _check_choice("upsampling", upsampling, ("transpose", "resize"))
+    _check_dropout(dropout)
+
+    image = keras.Input(input_shape, name="image")
+    code, levels = stacks.halve(image, filters, downsampling, activation, dropout)
+    shape = code.shape[1:]
+    if latent_dim is not None:
+        _check_sizes(latent_dim=(latent_dim,))
+        code = layers.Flatten(name="flatten")(code)
+        code = layers.Dense(latent_dim, latent_activation, name="code")(code)
+
+    x = latent = keras.Input(code.shape[1:], name="latent")
+    if latent_dim is not None:
+        x = layers.Dense(math.prod(shape), activation, name="features")(x)
+        x = layers.Reshape(shape, name="feature_map")(x)
+    widths = (*filters[-2::-1], input_shape[-1])
+    sizes = [level.shape[1:3] for level in reversed(levels)]
+    outer = (upsampling, activation, output_activation, dropout)
+    pixels = stacks.double(x, widths, sizes, *outer)
+    return Autoencoder(
+        keras.Model(image, code, name="encoder"),
+        keras.Model(latent, pixels, name="decoder"),
+        *(corruption, penalty),
+        name=name,
     )
-    return Autoencoder(encoder, decoder, corruption, penalty, name=name)
+
+
+def skip_autoencoder(
+    input_shape,
+    filters=(16, 32, 64),
+    *,
+    downsampling="stride",
+    upsampling="transpose",
+    activation="relu",
+    output_activation="sigmoid",
+    corruption=None,
+    name="skip_autoencoder",
+):
+    """A convolutional autoencoder whose decoder sees every level. Lesson 03.
+
+    Each size on the way up is merged with the encoder's features of that size (a
+    U-Net). Fine detail need not pass the narrow place, so nothing is compressed and
+    the plain task, copying, is trivial: use it with a `corruption`.
+
+    Args:
+        As in `conv_autoencoder`.
+
+    Returns:
+        An `Autoencoder`. Its `encode` gives a list: the levels, largest first, and
+        the feature map.
+
+    Raises:
+        ValueError: If a size or a choice is none of those allowed.
+    """
+    filters = tuple(filters)
+    _check_image_and_filters(input_shape, filters)
+    _check_choice("downsampling", downsampling, ("stride", "max", "average"))
+    _check_choice("upsampling", upsampling, ("transpose", "resize"))
+
+    image = keras.Input(input_shape, name="image")
+    code, levels = stacks.halve(image, filters, downsampling, activation, 0.0)
+    encoder = keras.Model(image, [*levels, code], name="encoder")
+    inputs = [keras.Input(tensor.shape[1:]) for tensor in (*levels, code)]
+    widths = (*filters[-2::-1], input_shape[-1])
+    pixels = stacks.double_with_skips(
+        *(inputs[-1], widths, inputs[-2::-1]),
+        *(upsampling, activation, output_activation),
+    )
+    decoder = keras.Model(inputs, pixels, name="decoder")
+    return Autoencoder(encoder, decoder, corruption, name=name)
 
 
 def warmup_cosine(peak, n_images, batch_size, epochs, warmup=0.05):
@@ -230,6 +232,27 @@ def fast_settings():
     return FAST_SETTINGS[keras.backend.backend()]
 
 
+def _check_image_and_filters(input_shape, filters):
+    _check_sizes(input_shape=input_shape, filters=filters)
+    if len(input_shape) != 3 or len(filters) < 2:
+        raise ValueError(
+            "input_shape must be (height, width, channels), and filters must have two "
+            f"entries or more. Received: input_shape={input_shape}, filters={filters}"
+        )
+
+
+def _check_choice(argument, value, choices):
+    if value not in choices:
+        raise ValueError(
+            f"{argument} must be one of {choices}. Received: {argument}={value!r}"
+        )
+
+
+def _check_dropout(dropout):
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1). Received: dropout={dropout}")
+
+
 def _check_sizes(**sizes):
     for argument, values in sizes.items():
         if not all(isinstance(v, (int, np.integer)) and v > 0 for v in values):
@@ -237,27 +260,3 @@ def _check_sizes(**sizes):
                 f"{argument} must be whole numbers of at least 1. "
                 f"Received: {argument}={values}"
             )
-
-
-def _check_array(x, expected, argument):
-    """Raise ValueError unless an array fits `(None, ...)`, has rows, and no NaN."""
-    if x.shape[1:] != tuple(expected[1:]) or len(x) == 0:
-        raise ValueError(
-            f"{argument} must have shape (n, {', '.join(map(str, expected[1:]))}) with "
-            f"n at least 1: one grey image is image[None, ..., None]. "
-            f"Received: {argument} of shape {x.shape}"
-        )
-    if not np.isfinite(x).all():
-        raise ValueError(
-            f"{argument} holds NaN or infinite values. Replace them or drop those rows."
-        )
-
-
-def _in_batches(model, x, batch_size):
-    x = np.asarray(x)
-    _check_array(x, model.input_shape, "x")
-    parts = [
-        ops.convert_to_numpy(model(x[start : start + batch_size], training=False))
-        for start in range(0, len(x), batch_size)
-    ]
-    return np.concatenate(parts)

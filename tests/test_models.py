@@ -1,5 +1,6 @@
 """Autoencoder's contract, the builder, and the schedule, on the chosen backend."""
 
+import math
 from itertools import pairwise
 
 import keras
@@ -180,6 +181,99 @@ def test_decoder_may_be_asymmetric():
     model = models.dense_autoencoder((28, 28, 1), (), 4, decoder_units=(8, 16))
     widths = [w.shape[-1] for w in model.decoder.weights if len(w.shape) == 2]
     assert widths == [8, 16, 784]
+
+
+def test_conv_lecture_model_has_the_lectures_layers():
+    model = models.conv_autoencoder((28, 28, 1))
+    kernels = [w for w in model.weights if len(w.shape) == 4]
+    assert [math.prod(w.shape) for w in kernels] == [
+        *(9 * 16, 9 * 16 * 32, 9 * 32 * 64),
+        *(9 * 64 * 32, 9 * 32 * 16, 9 * 16),
+    ]
+    shapes = [layer.output.shape[1:] for layer in model.encoder.layers[1:]]
+    assert shapes == [(14, 14, 16), (7, 7, 32), (7, 7, 64)]
+    assert model.decoder.layers[-1].activation is keras.activations.sigmoid
+
+
+@pytest.mark.parametrize("shape", [(27, 27, 1), (45, 33, 1), (32, 32, 3), (5, 4, 2)])
+@pytest.mark.parametrize("upsampling", ["transpose", "resize"])
+@pytest.mark.parametrize("downsampling", ["stride", "max", "average"])
+def test_conv_output_has_the_inputs_shape(shape, downsampling, upsampling):
+    x = np.random.default_rng(0).random((2, *shape), dtype="float32")
+    how = {"downsampling": downsampling, "upsampling": upsampling}
+    as_map = models.conv_autoencoder(shape, (3, 4, 5), **how)
+    height, width = (-(-side // 4) for side in shape[:2])
+    assert as_map.encode(x).shape == (2, height, width, 5)
+    assert as_map.reconstruct(x).shape == x.shape
+    as_vector = models.conv_autoencoder(shape, (3, 4, 5), latent_dim=6, **how)
+    assert as_vector.encode(x).shape == (2, 6)
+    assert as_vector.decode(as_vector.encode(x)).shape == x.shape
+    skipping = models.skip_autoencoder(shape, (3, 4, 5), **how)
+    assert skipping.reconstruct(x).shape == x.shape
+
+
+def test_pooling_keeps_the_largest_or_the_mean():
+    x = np.zeros((1, 4, 4, 1), "float32")
+    x[0, :2, :2, 0] = [[0, 1], [2, 5]]
+    for downsampling, expected in (("max", 5), ("average", 2)):
+        model = models.conv_autoencoder((4, 4, 1), (1, 1), downsampling=downsampling)
+        first = model.encoder.get_layer("encoder_1")
+        kernel = np.zeros((3, 3, 1, 1))
+        kernel[1, 1] = 1
+        first.set_weights([kernel, np.zeros(1)])
+        pooled = keras.Model(model.encoder.input, model.encoder.layers[2].output)
+        assert ops.convert_to_numpy(pooled(x))[0, 0, 0, 0] == expected
+
+
+def test_conv_learns(x):
+    keras.utils.set_random_seed(0)
+    model = models.conv_autoencoder((28, 28, 1), (4, 8), latent_dim=8, dropout=0.1)
+    model.compile("adam", loss="mse", **models.fast_settings())
+    before = evaluation.mse(x, model.reconstruct(x))
+    model.fit(x, epochs=15, batch_size=32, verbose=0)
+    assert evaluation.mse(x, model.reconstruct(x)) < 0.7 * before
+
+
+def test_skips_carry_what_the_code_does_not(x):
+    """With the code set to zero, the levels alone must still change the output."""
+    model = models.skip_autoencoder((28, 28, 1), (4, 8))
+    level, code = model.encode(x[:2])
+    assert level.shape == (2, 28, 28, 1)
+    np.testing.assert_array_equal(level, x[:2])
+    blind = [
+        ops.convert_to_numpy(model.decoder([z, 0 * code])) for z in (level, 0 * level)
+    ]
+    assert np.abs(blind[0] - blind[1]).max() > 1e-3
+
+
+def test_conv_and_skips_are_saved_and_loaded(x, tmp_path):
+    for model in (
+        models.conv_autoencoder((28, 28, 1), (3, 4), 5, downsampling="max"),
+        models.skip_autoencoder((28, 28, 1), (3, 4), upsampling="resize"),
+    ):
+        model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        np.testing.assert_array_equal(loaded.reconstruct(x), model.reconstruct(x))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"filters": (16,)}, r"filters=\(16,\)"),
+        ({"filters": (16, 0)}, "filters"),
+        ({"latent_dim": 0}, "latent_dim"),
+        ({"input_shape": (784,)}, r"height, width, channels.*\(784,\)"),
+        ({"downsampling": "min"}, r"'stride', 'max', 'average'.*'min'"),
+        ({"upsampling": "nearest"}, r"'transpose', 'resize'.*'nearest'"),
+        ({"dropout": -0.1}, "dropout"),
+    ],
+)
+def test_bad_conv_options_are_named(options, words):
+    with pytest.raises(ValueError, match=words):
+        models.conv_autoencoder(**{"input_shape": (28, 28, 1), **options})
+    if not {"latent_dim", "dropout"} & set(options):
+        with pytest.raises(ValueError, match=words):
+            models.skip_autoencoder(**{"input_shape": (28, 28, 1), **options})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Stacks of plain Keras layers, from tensor to tensor, that the builders join."""
+
+from keras import layers
+
+_POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
+
+
+def dense(x, units, activation, dropout, prefix):
+    """Dense layers of the given widths, each followed by dropout if there is any."""
+    for i, width in enumerate(units, start=1):
+        x = layers.Dense(width, activation, name=f"{prefix}_{i}")(x)
+        x = _drop(x, dropout, f"{prefix}_dropout_{i}")
+    return x
+
+
+def halve(x, filters, downsampling, activation, dropout):
+    """3 x 3 convolutions that halve the image after all but the last.
+
+    Args:
+        x: Images, shape `(batch, height, width, channels)`.
+        filters: Channels of each convolution.
+        downsampling: `"stride"`, `"max"` or `"average"`.
+        activation: Of each convolution.
+        dropout: Share dropped after each convolution in training.
+
+    Returns:
+        `(features, levels)`: the feature map, and for each halving the tensor that
+        had the larger size, largest first.
+    """
+    levels = []
+    for i, width in enumerate(filters[:-1], start=1):
+        if downsampling == "stride":
+            levels.append(x)
+            x = _convolve(x, width, activation, f"encoder_{i}", strides=2)
+        else:
+            x = _convolve(x, width, activation, f"encoder_{i}")
+            levels.append(x)
+            x = _POOLING[downsampling](2, padding="same", name=f"pool_{i}")(x)
+        x = _drop(x, dropout, f"encoder_dropout_{i}")
+    return _convolve(x, filters[-1], activation, f"encoder_{len(filters)}"), levels
+
+
+def double(x, widths, sizes, upsampling, activation, output_activation, dropout):
+    """The way back of `halve`: a feature map to pixels.
+
+    Args:
+        x: Feature map, shape `(batch, height, width, channels)`.
+        widths: Channels of each convolution, one more than `sizes`. The first leaves
+            the size as it is, the last gives the pixels.
+        sizes: `(height, width)` to reach, one after the other.
+        upsampling: `"transpose"` or `"resize"`.
+        activation: Of each convolution but the last.
+        output_activation: Of the last.
+        dropout: Share dropped after each convolution but the last, in training.
+
+    Returns:
+        Tensor of shape `(batch, *sizes[-1], widths[-1])`.
+    """
+    x = _convolve(x, widths[0], activation, "decoder_1")
+    for i, (width, size) in enumerate(zip(widths[1:-1], sizes[:-1], strict=True), 2):
+        x = _drop(x, dropout, f"decoder_dropout_{i - 1}")
+        x = _enlarge(x, width, size, upsampling, activation, f"decoder_{i}")
+    x = _drop(x, dropout, f"decoder_dropout_{len(sizes)}")
+    return _enlarge(x, widths[-1], sizes[-1], upsampling, output_activation, "pixels")
+
+
+def double_with_skips(x, widths, levels, upsampling, activation, output_activation):
+    """As `double`, but each size is merged with the encoder's level of that size."""
+    x = _convolve(x, widths[0], activation, "decoder_1")
+    for i, (width, level) in enumerate(zip(widths, levels, strict=False), 2):
+        x = _enlarge(x, width, level.shape[1:3], upsampling, activation, f"decoder_{i}")
+        x = layers.Concatenate(name=f"skip_{i}")([x, level])
+        x = _convolve(x, width, activation, f"merge_{i}")
+    return _convolve(x, widths[-1], output_activation, "pixels")
+
+
+def _convolve(x, width, activation, name, strides=1):
+    layer = layers.Conv2D(width, 3, strides, "same", activation=activation, name=name)
+    return layer(x)
+
+
+def _enlarge(x, width, size, upsampling, activation, name):
+    """Double height and width, then cut to `size`: an odd one has a row too many."""
+    if upsampling == "resize":
+        x = layers.UpSampling2D(2, name=f"{name}_resize")(x)
+        x = _convolve(x, width, activation, name)
+    else:
+        options = {"activation": activation, "name": name}
+        x = layers.Conv2DTranspose(width, 3, 2, "same", **options)(x)
+    over = [
+        (0, found - wanted) for found, wanted in zip(x.shape[1:3], size, strict=True)
+    ]
+    return x if over == [(0, 0), (0, 0)] else layers.Cropping2D(over)(x)
+
+
+def _drop(x, share, name):
+    return layers.Dropout(share, name=name)(x) if share else x
