@@ -131,6 +131,52 @@ def error_against_size(sizes, errors, title, ylabel="MSE (per pixel)", ax=None):
     return ax
 
 
+def error_curves(x, curves, title, xlabel, ylabel="MSE (per pixel)", ax=None):
+    """Values against a quantity, one line a name.
+
+    Args:
+        x: Sequence of numbers, for the horizontal axis.
+        curves: Dict from a name to as many values.
+        title: What the figure shows.
+        xlabel: The quantity of `x` and its unit.
+        ylabel: The quantity of the values and its unit.
+        ax: Axes to draw in. Default: a new figure.
+
+    Returns:
+        The Axes.
+    """
+    ax = ax or plt.subplots()[1]
+    for name, values in curves.items():
+        ax.plot(x, values, "o-", label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.set_ylim(bottom=0)
+    ax.legend()
+    return ax
+
+
+def rate_distortion(curves, title, ax=None):
+    """Error against bits, one line a method: the lower left is the better.
+
+    Args:
+        curves: Dict from the name of a method to a pair `(bits, errors)`: bits a
+            pixel, and MSE per pixel.
+        title: What the figure shows.
+        ax: Axes to draw in. Default: a new figure.
+
+    Returns:
+        The Axes, both in logs.
+    """
+    ax = ax or plt.subplots()[1]
+    for name, (bits, errors) in curves.items():
+        ax.plot(bits, errors, "o-", label=name)
+    for axis, scale in ((ax.xaxis, ax.set_xscale), (ax.yaxis, ax.set_yscale)):
+        scale("log")
+        _plain_log_ticks(axis)
+    ax.set(xlabel="rate (bits / pixel)", ylabel="MSE (per pixel)", title=title)
+    ax.legend()
+    return ax
+
+
 def weights(matrix, image_shape, title, n_columns=8):
     """Weights as images: one picture a unit, red positive, blue negative.
 

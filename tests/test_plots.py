@@ -84,6 +84,21 @@ def test_error_against_size_draws_curves_and_floors():
     assert ax.get_title(loc="left") == "errors"
 
 
+def test_error_curves_start_at_zero_error():
+    ax = plots.error_curves([0, 5], {"a": [1, 2], "b": [3, 9]}, "t", xlabel="shift")
+    np.testing.assert_array_equal(ax.lines[1].get_xydata(), [[0, 3], [5, 9]])
+    assert ax.get_ylim()[0] == 0
+    assert ax.get_xlabel() == "shift"
+
+
+def test_rate_distortion_draws_pairs_in_logs():
+    ax = plots.rate_distortion({"a": ([0.1, 1], [0.02, 0.001])}, "t")
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[0.1, 0.02], [1, 0.001]])
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    ax.figure.canvas.draw()
+    assert "0.01" in [tick.get_text() for tick in ax.get_yticklabels()]
+
+
 def test_weights_share_a_scale_around_zero():
     matrix = np.random.default_rng(0).normal(size=(30, 10))
     axes = plots.weights(matrix, (6, 5), "units", n_columns=4)
