@@ -8,8 +8,9 @@ Needs PyTorch and MNIST. Two times are taken:
 
 - seconds an epoch: the lecture's recipe (Adam 1e-3, batch 128), steady epochs;
 - seconds until the test MSE is 0.0100: the loop with the lecture's recipe, measured
-  after each epoch (the measuring is not counted); aelab with `TARGET_RECIPE`, its
-  last epoch being the one that must reach it. Time to compile is counted.
+  after each epoch (the measuring is not counted); aelab with `TARGET_RECIPE`, whose
+  last epoch must reach it, or the run stops. Compiling, what a first epoch takes
+  longer than the others, is told apart; ratios are printed with and without it.
 """
 
 import argparse
@@ -25,7 +26,9 @@ import numpy as np
 
 TARGET = 0.0100
 EPOCHS = 4  # timed for the seconds an epoch; the first is left out
-TARGET_RECIPE = {"epochs": 4, "batch_size": 96, "peak": 1e-2}
+# A short memory of squared gradients suits so short a run.
+TARGET_RECIPE = {"epochs": 3, "batch_size": 128, "peak": 1e-2, "warmup": 0.15}
+TARGET_BETA_2 = 0.95
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -65,7 +68,7 @@ def torch_loop():
             seconds.append(time.perf_counter() - began)
             with torch.no_grad():
                 error = float(nn.functional.mse_loss(model(x_test), x_test))
-    return report(seconds, sum(seconds), error)
+    return report(seconds, seconds, error)
 
 
 def aelab_run():
@@ -93,23 +96,23 @@ def aelab_run():
         return autoencoder, np.diff(clock.marks).tolist()
 
     recipe = TARGET_RECIPE
-    schedule = models.warmup_cosine(
-        recipe["peak"], len(x), recipe["batch_size"], recipe["epochs"]
-    )
-    autoencoder, seconds = fit(
-        keras.optimizers.Adam(schedule), recipe["epochs"], recipe["batch_size"]
-    )
+    schedule = models.warmup_cosine(n_images=len(x), **recipe)
+    optimizer = keras.optimizers.Adam(schedule, beta_2=TARGET_BETA_2)
+    autoencoder, seconds = fit(optimizer, recipe["epochs"], recipe["batch_size"])
     error = evaluation.mse(x_test, autoencoder.reconstruct(x_test))
+    if error > TARGET:
+        raise RuntimeError(f"TARGET_RECIPE ends at {error:.4f}, not at {TARGET}")
     _, steady = fit(keras.optimizers.Adam(1e-3), EPOCHS, 128)
-    return report(steady, sum(seconds), error)
+    return report(steady, seconds, error)
 
 
-def report(seconds, to_target, error):
-    steady = float(np.median(seconds[1:]))
+def report(steady, to_target, error):
+    """Seconds of a steady epoch, of compiling, and to the target without it."""
+    compiling = max(0.0, to_target[0] - float(np.median(to_target[1:])))
     return {
-        "epoch": steady,
-        "compile": max(0.0, seconds[0] - steady),
-        "to_target": to_target,
+        "epoch": float(np.median(steady[1:])),
+        "compile": compiling,
+        "to_target": sum(to_target) - compiling,
         "error": error,
     }
 
@@ -171,6 +174,8 @@ def measure(repeats):
     for row in rows:
         row["epoch_ratio"] = rows[0]["epoch"] / row["epoch"]
         row["target_ratio"] = rows[0]["to_target"] / row["to_target"]
+        whole = row["to_target"] + row["compile"]
+        row["whole_ratio"] = (rows[0]["to_target"] + rows[0]["compile"]) / whole
     bound = limit()
     bound["share"] = bound["seconds"] / rows[1]["epoch"]
     return {"repeats": repeats, "target": TARGET, "rows": rows, "limit": bound}
