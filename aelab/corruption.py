@@ -15,8 +15,7 @@ _BATCH = 1000
 class Corruption(keras.layers.Layer):
     """Base of the layers that damage images. Lesson 03.
 
-    Called with `training`, it damages images, else it gives them back as they are.
-    Subclasses write `damage`.
+    In training it damages images, else it gives them back. Subclasses write `damage`.
 
     Args:
         level: How much damage: a number from 0 (none) to `max_level`, or a pair

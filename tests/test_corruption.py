@@ -165,6 +165,7 @@ def test_any_image_keeps_shape_and_range(layer, x):
     assert damaged.max() <= 1
 
 
+@pytest.mark.filterwarnings("error:.*build")
 @kinds()
 @pytest.mark.parametrize("shape", [(9, 13, 3), (None, None, 3)])
 def test_works_as_a_layer_of_any_model(layer, shape):
@@ -271,7 +272,7 @@ def test_two_epochs_see_different_damage(x):
 
 
 def test_evaluate_measures_denoising_when_asked(x):
-    settings = {"loss": "mse", **models.fast_settings()}
+    settings = {"loss": "mse", **models.fast_settings(), "steps_per_execution": 1}
     keras.utils.set_random_seed(0)
     resting = models.dense_autoencoder((20, 20, 1), (), 8, corruption=MaskPixels(0.5))
     resting.compile(keras.optimizers.Adam(1e-2), **settings)
