@@ -97,6 +97,9 @@ def run_one(path, output):
     from nbconvert import HTMLExporter
 
     book = nbformat.read(path, as_version=4)
+    for cell in book.cells:
+        if cell.cell_type == "code":  # the stored results are another machine's
+            cell.outputs, cell.execution_count = [], None
     began = time.perf_counter()
     print(f"Lesson {path.stem}", flush=True)
     try:

@@ -190,6 +190,16 @@ def test_the_budget_is_checked_before_a_lesson_runs(monkeypatch, capsys):
     assert "'huge'" in capsys.readouterr().err
 
 
+def test_stored_results_are_not_shown_as_this_machines(lessons, tmp_path, capsys):
+    stored = code("print('measured here')", "numbers")
+    stored.outputs = [v4.new_output("stream", text="measured elsewhere")]
+    cells = [code("1 / 0"), stored]
+    nbformat.write(v4.new_notebook(cells=cells), lessons / "04_stored.ipynb")
+    assert cli.main(["run", "04", "--output", str(tmp_path / "out")]) == 1
+    assert "elsewhere" not in capsys.readouterr().out
+    assert "elsewhere" not in (tmp_path / "out" / "04_stored.html").read_text("utf-8")
+
+
 @pytest.mark.usefixtures("lessons")
 def test_a_number_that_only_begins_like_a_lesson_is_unknown(monkeypatch, capsys):
     monkeypatch.setattr(cli, "run_one", lambda *_: True)
