@@ -156,7 +156,8 @@ def test_slant_leans_right_going_up(slant):
 def test_positive_rotation_is_anticlockwise(degrees):
     turned = covariances(render(rotation=degrees))
     expected = turn(degrees) @ covariances(render()) @ turn(degrees).T
-    np.testing.assert_allclose(turned, expected, atol=1.2)
+    # Wide characters reach the edge; with the oldest matplotlib 1.26 was seen.
+    np.testing.assert_allclose(turned, expected, atol=1.5)
     # The top of an upright bar that turns anticlockwise goes to the left.
     bar = lean(covariances(render(BAR, rotation=degrees)))
     np.testing.assert_allclose(bar, -np.tan(np.radians(degrees)), atol=0.02)
