@@ -25,7 +25,7 @@ def main(arguments=None):
 
     command = commands.add_parser("run", help="run lessons and keep a page of each")
     command.add_argument("lessons", nargs="+", help="numbers such as 01, or all")
-    command.add_argument("--dataset", help="auto, mnist, glyphs, or an .npz file")
+    command.add_argument("--dataset", help=f"{', '.join(data.NAMES)}, or an .npz file")
     command.add_argument("--budget", choices=BUDGETS)
     command.add_argument("--output", default="output", help="folder for the pages")
     command.set_defaults(
@@ -53,8 +53,11 @@ def run(lessons, dataset, size, output):
     """
     paths = find_lessons(lessons)
     if dataset:
-        own = dataset.endswith(".npz")
-        os.environ["AELAB_DATASET"] = str(Path(dataset).resolve()) if own else dataset
+        os.environ["AELAB_DATASET"] = dataset
+    for variable in ("AELAB_DATA", "AELAB_DATASET"):  # lessons run in their own folder
+        value = os.environ.get(variable, "")
+        if value.endswith(".npz") or (value and variable == "AELAB_DATA"):
+            os.environ[variable] = str(Path(value).expanduser().resolve())
     if size:
         os.environ["AELAB_BUDGET"] = size
     budget()
@@ -175,7 +178,8 @@ def check_python():
 
 
 def check_keras():
-    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    os.environ["KERAS_BACKEND"] = backend
     if importlib.util.find_spec(backend) is None:
         found = [name for name in BACKENDS if importlib.util.find_spec(name)]
         cure = f"pip install {backend}, or set KERAS_BACKEND to one of {found}"

@@ -226,8 +226,7 @@ def warmup_cosine(peak, n_images, batch_size, epochs, warmup=0.05):
 def fast_settings():
     """Arguments for `compile` that make small models train fast on this backend.
 
-    Measured by `benchmarks/speed.py`: on a CPU most of a step of these models is
-    the cost of starting it, so several steps run in one call.
+    Starting a step takes time that small models notice: several run in one call.
     """
     return FAST_SETTINGS[keras.backend.backend()]
 

@@ -201,6 +201,19 @@ def test_stored_results_are_not_shown_as_this_machines(lessons, tmp_path, capsys
 
 
 @pytest.mark.usefixtures("lessons")
+def test_relative_folders_still_hold_in_a_lessons_own_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AELAB_DATA", "lab")
+    monkeypatch.setenv("AELAB_DATASET", "mnist")
+    monkeypatch.setattr(cli, "run_one", lambda *_: True)
+    assert cli.main(["run", "01"]) == 0
+    assert os.environ["AELAB_DATA"] == str(tmp_path / "lab")
+    assert os.environ["AELAB_DATASET"] == "mnist"
+    assert cli.main(["run", "01", "--dataset", "mine.npz"]) == 0
+    assert os.environ["AELAB_DATASET"] == str(tmp_path / "mine.npz")
+
+
+@pytest.mark.usefixtures("lessons")
 def test_a_number_that_only_begins_like_a_lesson_is_unknown(monkeypatch, capsys):
     monkeypatch.setattr(cli, "run_one", lambda *_: True)
     assert cli.main(["run", "0200"]) == 1
