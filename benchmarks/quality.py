@@ -2,7 +2,7 @@
 
 python benchmarks/quality.py [--seeds 0 1 2]
 
-Full MNIST, the lesson's own recipes, nothing chosen by the test set. Then
+The lesson's recipes, on all 60,000 training images of MNIST. Then
 `python benchmarks/results.py` renders the README's table.
 """
 

@@ -93,7 +93,9 @@ def speed_table(results):
     )
     limit = speed["limit"]
     note = (
-        f"\n\nMedians of {speed['repeats']}, all in one run, alternating. An epoch is "
+        f"\n\nMedians of {speed['repeats']}, all in one run, alternating. Epochs are "
+        "those of the lecture's recipe. On the way to the error the loop keeps it; "
+        "aelab trains for three epochs with a warm-up and a cosine. An epoch is "
         f"{limit['gflop']:.0f} GFLOP. At this machine's measured matrix-product rate, "
         f"{limit['gflops']:.0f} GFLOP/s, it could take {limit['seconds']:.2f} s: the "
         f"default backend runs at {limit['share']:.0%} of the limit."
