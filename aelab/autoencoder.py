@@ -6,10 +6,12 @@ runs on TensorFlow, JAX and PyTorch.
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 # What each output activation can reach; targets outside cannot be learnt.
 _REACH = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}
+# Layers after the last activation that leave its values as they are.
+_SHAPES_ONLY = (layers.Reshape, layers.Cropping2D)
 
 
 @keras.saving.register_keras_serializable(package="aelab")
@@ -107,10 +109,12 @@ class Autoencoder(keras.Model):
         return cls(**{**config, **{part: restore(config[part]) for part in parts}})
 
     def _check_reach(self, target):
+        activation = None
         for layer in reversed(getattr(self.decoder, "layers", [])):
-            activation = getattr(getattr(layer, "activation", None), "__name__", None)
-            if activation is not None:
+            if not isinstance(layer, _SHAPES_ONLY):
+                activation = getattr(layer, "activation", None)
                 break
+        activation = getattr(activation, "__name__", None)
         low, high = _REACH.get(activation, (-np.inf, np.inf))
         if target.min() < low or target.max() > high:
             raise ValueError(

@@ -316,6 +316,17 @@ def test_reach_follows_the_output(x):
         small(output_activation="relu").fit(signed, verbose=0)
 
 
+def test_reach_is_that_of_the_last_layer_not_of_one_before_it(x):
+    hidden = keras.layers.Dense(8, activation="relu")
+    stretch = keras.layers.Rescaling(2.0, offset=-1.0)
+    shape = keras.layers.Reshape((28, 28, 1))
+    pixels = keras.layers.Dense(784, activation="sigmoid")
+    decoder = keras.Sequential([keras.Input((8,)), hidden, pixels, stretch, shape])
+    model = models.Autoencoder(small().encoder, decoder)
+    model.compile("adam", loss="mse")
+    model.fit(2 * x - 1, verbose=0)
+
+
 @pytest.mark.parametrize("method", ["encode", "reconstruct"])
 def test_methods_refuse_bad_arrays(x, method):
     with pytest.raises(ValueError, match="NaN"):
