@@ -419,8 +419,8 @@ print("  ".join(f"{size}: {gain:.2f}" for size, gain in zip(sizes, gains, strict
 # %% [markdown]
 # **What to notice**
 # - With 8 or 16 numbers the non-linear code is far better than PCA of the same size.
-# - At 64 the gain has shrunk again. PCA gets better with every component, while the
-#   network is held back by its other layers and by how long it trains.
+# - At 64 the gain has shrunk again. PCA gets better with every component, and this
+#   network got no wider and trained no longer for its larger code.
 # - Wrong conclusion: "the autoencoder always wins". Give it few images or little time
 #   and a large code, and PCA, which needs no training at all, may pass it.
 
@@ -875,8 +875,8 @@ lesson.check(
 #   helps.
 # - Without nonlinearities it finds PCA's subspace and PCA's error. With them it can be
 #   far better at the same code size.
-# - The training recipe matters as much as the layers: a schedule cost nothing and took a
-#   good part off the error.
+# - The training recipe matters, too: a schedule cost nothing and took a good part off
+#   the error.
 # - An error means something beside a floor, a baseline of the same code size, and images
 #   that the model has not seen.
 #
