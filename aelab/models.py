@@ -136,13 +136,11 @@ def conv_autoencoder(
     shape = code.shape[1:]
     if latent_dim is not None:
         _check_sizes(latent_dim=(latent_dim,))
-        code = layers.Flatten(name="flatten")(code)
-        code = layers.Dense(latent_dim, latent_activation, name="code")(code)
+        code = stacks.flatten(code, latent_dim, latent_activation)
 
     x = latent = keras.Input(code.shape[1:], name="latent")
     if latent_dim is not None:
-        x = layers.Dense(math.prod(shape), activation, name="features")(x)
-        x = layers.Reshape(shape, name="feature_map")(x)
+        x = stacks.unflatten(x, shape, activation)
     widths = (*filters[-2::-1], input_shape[-1])
     sizes = [level.shape[1:3] for level in reversed(levels)]
     outer = (upsampling, activation, output_activation, dropout)
@@ -158,6 +156,7 @@ def conv_autoencoder(
 def skip_autoencoder(
     input_shape,
     filters=(16, 32, 64),
+    latent_dim=None,
     *,
     downsampling="stride",
     upsampling="transpose",
@@ -170,14 +169,16 @@ def skip_autoencoder(
 
     Each size on the way up is merged with the encoder's features of that size (a
     U-Net). Fine detail need not pass the narrow place, so nothing is compressed and
-    the plain task, copying, is trivial: use it with a `corruption`.
+    the plain task, copying, is trivial: use it with a `corruption`. `latent_dim`
+    puts a Dense layer of that many values in the narrow place, which then sees the
+    whole image at once.
 
     Args:
         As in `conv_autoencoder`.
 
     Returns:
         An `Autoencoder`. Its `encode` gives a list: the levels, largest first, and
-        the feature map.
+        the feature map or vector.
 
     Raises:
         ValueError: If a size or a choice is none of those allowed.
@@ -189,11 +190,17 @@ def skip_autoencoder(
 
     image = keras.Input(input_shape, name="image")
     code, levels = stacks.halve(image, filters, downsampling, activation, 0.0)
+    shape = code.shape[1:]
+    if latent_dim is not None:
+        _check_sizes(latent_dim=(latent_dim,))
+        code = stacks.flatten(code, latent_dim, activation)
     encoder = keras.Model(image, [*levels, code], name="encoder")
-    inputs = [keras.Input(tensor.shape[1:]) for tensor in (*levels, code)]
+    *skips, x = inputs = [keras.Input(tensor.shape[1:]) for tensor in (*levels, code)]
+    if latent_dim is not None:
+        x = stacks.unflatten(x, shape, activation)
     widths = (*filters[-2::-1], input_shape[-1])
     pixels = stacks.double_with_skips(
-        *(inputs[-1], widths, inputs[-2::-1]),
+        *(x, widths, skips[::-1]),
         *(upsampling, activation, output_activation),
     )
     decoder = keras.Model(inputs, pixels, name="decoder")

@@ -1,5 +1,7 @@
 """Stacks of plain Keras layers, from tensor to tensor, that the builders join."""
 
+import math
+
 from keras import layers
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
@@ -11,6 +13,18 @@ def dense(x, units, activation, dropout, prefix):
         x = layers.Dense(width, activation, name=f"{prefix}_{i}")(x)
         x = _drop(x, dropout, f"{prefix}_dropout_{i}")
     return x
+
+
+def flatten(x, latent_dim, activation):
+    """A feature map as a vector of `latent_dim` values."""
+    x = layers.Flatten(name="flatten")(x)
+    return layers.Dense(latent_dim, activation, name="code")(x)
+
+
+def unflatten(x, shape, activation):
+    """The way back of `flatten`: a vector as a feature map of the given shape."""
+    x = layers.Dense(math.prod(shape), activation, name="features")(x)
+    return layers.Reshape(shape, name="feature_map")(x)
 
 
 def halve(x, filters, downsampling, activation, dropout):
