@@ -1,16 +1,21 @@
-"""Seconds an epoch and seconds to a quality, for the lecture's model of lesson 01.
+"""Seconds an epoch of the lecture's models, and what the quicker ways cost.
 
-python benchmarks/speed.py [--repeats 3] [--record]
+python benchmarks/speed.py [--model dense|conv|both] [--repeats 3] [--record]
 
 Runs a plain PyTorch loop and aelab on each installed backend, alternating, each in a
 process of its own. Prints medians and ratios; `--record` keeps them in results.json.
-Needs PyTorch and MNIST. Two times are taken:
+Needs PyTorch and MNIST. Seconds an epoch are those of steady epochs of the lecture's
+recipe (Adam 1e-3, batch 128) on all 60,000 training images.
 
-- seconds an epoch: the lecture's recipe (Adam 1e-3, batch 128), steady epochs;
-- seconds until the test MSE is 0.0100: the loop with the lecture's recipe, measured
-  after each epoch (the measuring is not counted); aelab with `TARGET_RECIPE`, whose
-  last epoch must reach it, or the run stops. Compiling, what a first epoch takes
-  longer than the others, is told apart; ratios are printed with and without it.
+The dense model of lesson 01 is also timed until its test MSE is 0.0100: the loop with
+the lecture's recipe, measured after each epoch (the measuring is not counted); aelab
+with `TARGET_RECIPE`, whose last epoch must reach it, or the run stops. Compiling, what
+a first epoch takes longer than the others, is told apart; ratios are printed with and
+without it.
+
+The convolutional model of lesson 02 also runs in the ways of `CONV_VARIANTS`. Each row
+tells the test cross-entropy after all its epochs: speed that costs quality should not
+pass for a gift.
 """
 
 import argparse
@@ -20,63 +25,106 @@ import os
 import subprocess
 import sys
 import time
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 
 TARGET = 0.0100
-EPOCHS = 4  # timed for the seconds an epoch; the first is left out
+EPOCHS = {"dense": 4, "conv": 3}  # timed for the seconds an epoch; the first left out
 # A short memory of squared gradients suits so short a run.
 TARGET_RECIPE = {"epochs": 3, "batch_size": 128, "peak": 1e-2, "warmup": 0.15}
 TARGET_BETA_2 = 0.95
 BACKENDS = ("tensorflow", "jax", "torch")
+# Quicker ways on TensorFlow: what they change of the lecture's recipe.
+CONV_VARIANTS = {
+    "aelab, tensorflow, batch 256, rate 2e-3": {"batch_size": 256, "rate": 2e-3},
+    "aelab, tensorflow, mixed_bfloat16": {"policy": "mixed_bfloat16"},
+}
+LOOP = "a plain PyTorch loop"
+SECTIONS = {"dense": "speed", "conv": "speed_conv"}  # of results.json
 
 
-def images():
-    """All 60,000 training images and the test images, flat."""
+def images(shape):
+    """All 60,000 training images and the test images, each in the given shape."""
     from aelab import data
 
     found = data.load("mnist")
     x = np.concatenate([found.x_train, found.x_val])
-    return x.reshape(len(x), -1), found.x_test.reshape(len(found.x_test), -1)
+    return x.reshape(-1, *shape), found.x_test.reshape(-1, *shape)
 
 
-def torch_loop():
-    """The lecture's model as most PyTorch tutorials train it."""
+def bce(x, x_hat):
+    """Binary cross-entropy per pixel, in nats; `bce(x, x)` is the floor."""
+    x, x_hat = x.astype("float64"), np.clip(x_hat.astype("float64"), 1e-7, 1 - 1e-7)
+    return float(-np.mean(x * np.log(x_hat) + (1 - x) * np.log(1 - x_hat)))
+
+
+def torch_epochs(model, x, loss):
+    """Train as most PyTorch tutorials do; after each epoch, yield its seconds."""
     import torch
-    from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
-    x, x_test = map(torch.from_numpy, images())
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    loader = DataLoader(TensorDataset(x), batch_size=128, shuffle=True)
+    while True:
+        began = time.perf_counter()
+        for (batch,) in loader:
+            optimizer.zero_grad()
+            loss(model(batch), batch).backward()
+            optimizer.step()
+        yield time.perf_counter() - began
+
+
+def dense_loop():
+    """The lecture's dense model in a plain PyTorch loop."""
+    import torch
+    from torch import nn
+
+    x, x_test = map(torch.from_numpy, images((784,)))
     torch.manual_seed(0)
     widths = (784, 128, 64, 32, 64, 128, 784)
     stack = []
     for i, (n_in, n_out) in enumerate(pairwise(widths)):
         stack += [nn.Linear(n_in, n_out)] + ([] if i in (2, 5) else [nn.ReLU()])
     model = nn.Sequential(*stack, nn.Sigmoid())
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    loader = DataLoader(TensorDataset(x), batch_size=128, shuffle=True)
+    epochs = torch_epochs(model, x, nn.functional.mse_loss)
     seconds, error = [], 1.0
     while error > TARGET:
-        began = time.perf_counter()
-        for (batch,) in loader:
-            optimizer.zero_grad()
-            loss = nn.functional.mse_loss(model(batch), batch)
-            loss.backward()
-            optimizer.step()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(next(epochs))
         with torch.no_grad():
             error = float(nn.functional.mse_loss(model(x_test), x_test))
-    return report(seconds, seconds, error)
+    return dense_report(seconds, seconds, error)
 
 
-def aelab_run():
-    """The same model by aelab on the backend that KERAS_BACKEND names."""
+def conv_loop():
+    """The lecture's convolutional model in a plain PyTorch loop."""
+    import torch
+    from torch import nn
+
+    x, x_test = map(torch.from_numpy, images((1, 28, 28)))
+    torch.manual_seed(0)
+    halve = {"kernel_size": 3, "stride": 2, "padding": 1}
+    double = {**halve, "output_padding": 1}
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 16, **halve), nn.ReLU()),
+        *(nn.Conv2d(16, 32, **halve), nn.ReLU()),
+        *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU()),
+        *(nn.Conv2d(64, 32, 3, padding=1), nn.ReLU()),
+        *(nn.ConvTranspose2d(32, 16, **double), nn.ReLU()),
+        *(nn.ConvTranspose2d(16, 1, **double), nn.Sigmoid()),
+    )
+    epochs = torch_epochs(model, x, nn.functional.binary_cross_entropy)
+    seconds = list(islice(epochs, EPOCHS["conv"]))
+    with torch.no_grad():
+        x_hat = torch.cat([model(batch) for batch in x_test.split(1000)])
+    return conv_report(seconds, x_test.numpy(), x_hat.numpy())
+
+
+def fit(build, x, optimizer, loss, epochs, batch_size=128):
+    """A model of aelab, trained on KERAS_BACKEND, and the seconds of each epoch."""
     import keras
 
-    from aelab import evaluation, models
-
-    x, x_test = images()
+    from aelab import models
 
     class Clock(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
@@ -85,27 +133,47 @@ def aelab_run():
         def on_epoch_end(self, epoch, logs=None):
             self.marks.append(time.perf_counter())
 
-    def fit(optimizer, epochs, batch_size):
-        keras.utils.set_random_seed(0)
-        autoencoder = models.dense_autoencoder((784,))
-        autoencoder.compile(optimizer, loss="mse", **models.fast_settings())
-        clock = Clock()
-        options = {"epochs": epochs, "batch_size": batch_size, "verbose": 0}
-        autoencoder.fit(x, callbacks=[clock], **options)
-        return autoencoder, np.diff(clock.marks).tolist()
+    keras.utils.set_random_seed(0)
+    autoencoder = build(x.shape[1:])
+    autoencoder.compile(optimizer, loss=loss, **models.fast_settings())
+    clock, how = Clock(), {"epochs": epochs, "batch_size": batch_size, "verbose": 0}
+    autoencoder.fit(x, callbacks=[clock], **how)
+    return autoencoder, np.diff(clock.marks).tolist()
 
-    recipe = TARGET_RECIPE
-    schedule = models.warmup_cosine(n_images=len(x), **recipe)
+
+def dense_aelab():
+    """The lecture's dense model by aelab."""
+    import keras
+
+    from aelab import evaluation, models
+
+    x, x_test = images((784,))
+    schedule = models.warmup_cosine(n_images=len(x), **TARGET_RECIPE)
     optimizer = keras.optimizers.Adam(schedule, beta_2=TARGET_BETA_2)
-    autoencoder, seconds = fit(optimizer, recipe["epochs"], recipe["batch_size"])
+    how = {key: TARGET_RECIPE[key] for key in ("epochs", "batch_size")}
+    autoencoder, seconds = fit(models.dense_autoencoder, x, optimizer, "mse", **how)
     error = evaluation.mse(x_test, autoencoder.reconstruct(x_test))
     if error > TARGET:
         raise RuntimeError(f"TARGET_RECIPE ends at {error:.4f}, not at {TARGET}")
-    _, steady = fit(keras.optimizers.Adam(1e-3), EPOCHS, 128)
-    return report(steady, seconds, error)
+    optimizer = keras.optimizers.Adam(1e-3)
+    _, steady = fit(models.dense_autoencoder, x, optimizer, "mse", EPOCHS["dense"])
+    return dense_report(steady, seconds, error)
 
 
-def report(steady, to_target, error):
+def conv_aelab(batch_size=128, rate=1e-3, policy="float32"):
+    """The lecture's convolutional model by aelab."""
+    import keras
+
+    from aelab import models
+
+    keras.config.set_dtype_policy(policy)
+    x, x_test = images((28, 28, 1))
+    recipe = (keras.optimizers.Adam(rate), "binary_crossentropy", EPOCHS["conv"])
+    autoencoder, seconds = fit(models.conv_autoencoder, x, *recipe, batch_size)
+    return conv_report(seconds, x_test, autoencoder.reconstruct(x_test))
+
+
+def dense_report(steady, to_target, error):
     """Seconds of a steady epoch, of compiling, and to the target without it."""
     compiling = max(0.0, to_target[0] - float(np.median(to_target[1:])))
     return {
@@ -116,8 +184,13 @@ def report(steady, to_target, error):
     }
 
 
+def conv_report(seconds, x_test, x_hat):
+    """Seconds of a steady epoch, and the test BCE after all epochs."""
+    return {"epoch": float(np.median(seconds[1:])), "bce": bce(x_test, x_hat)}
+
+
 def limit():
-    """Floating-point operations of an epoch over this machine's matrix-product rate.
+    """Operations of a dense epoch over this machine's matrix-product rate.
 
     A step costs two operations for each weight and image forwards, and four
     backwards, but for the first layer, whose input needs no gradient.
@@ -141,14 +214,26 @@ def limit():
     }
 
 
-def in_process(job):
+def jobs(model):
+    """What the rows of a table run: `{name: (function, backend, its arguments)}`."""
+    loop, aelab, variants = {
+        "dense": (dense_loop, dense_aelab, {}),
+        "conv": (conv_loop, conv_aelab, CONV_VARIANTS),
+    }[model]
+    found = {f"aelab, {backend}": (aelab, backend, {}) for backend in BACKENDS}
+    found |= {name: (aelab, "tensorflow", how) for name, how in variants.items()}
+    installed = {
+        name: job for name, job in found.items() if importlib.util.find_spec(job[1])
+    }
+    return {LOOP: (loop, "torch", {}), **installed}
+
+
+def in_process(model, name, backend):
     """Run one job in a fresh process and return what it reports."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    if job in BACKENDS:
-        environment["KERAS_BACKEND"] = job
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": backend}
     done = subprocess.run(
-        [sys.executable, __file__, "--job", job],
-        env=environment,
+        [sys.executable, __file__, "--model", model, "--job", name],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
     )
@@ -157,21 +242,27 @@ def in_process(job):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(repeats):
-    """Alternate all jobs, and put medians beside the loop's."""
-    jobs = ["loop", *(b for b in BACKENDS if importlib.util.find_spec(b))]
-    runs = {job: [] for job in jobs}
+def alternate(model, repeats):
+    """Run all jobs in turn, and put medians beside the loop's: the table's rows."""
+    backends = {name: backend for name, (_, backend, _) in jobs(model).items()}
+    runs = {name: [] for name in backends}
     for _ in range(repeats):
-        for job in jobs:
-            runs[job].append(in_process(job))
-            print(job, runs[job][-1], flush=True)
+        for name, backend in backends.items():
+            runs[name].append(in_process(model, name, backend))
+            print(name, runs[name][-1], flush=True)
     rows = []
-    for job, reports in runs.items():
+    for name, reports in runs.items():
         row = {key: float(np.median([r[key] for r in reports])) for key in reports[0]}
-        row["name"] = "a plain PyTorch loop" if job == "loop" else f"aelab, {job}"
-        rows.append(row)
+        rows.append({"name": name, **row})
     for row in rows:
         row["epoch_ratio"] = rows[0]["epoch"] / row["epoch"]
+    return rows
+
+
+def measure_dense(repeats):
+    """Rows of the dense model, with the ways to the target, and the limit."""
+    rows = alternate("dense", repeats)
+    for row in rows:
         row["target_ratio"] = rows[0]["to_target"] / row["to_target"]
         whole = row["to_target"] + row["compile"]
         row["whole_ratio"] = (rows[0]["to_target"] + rows[0]["compile"]) / whole
@@ -180,23 +271,35 @@ def measure(repeats):
     return {"repeats": repeats, "target": TARGET, "rows": rows, "limit": bound}
 
 
+def measure_conv(repeats):
+    """Rows of the convolutional model, and the BCE that no model gets below."""
+    rows = alternate("conv", repeats)
+    _, x_test = images((28, 28, 1))
+    floor = bce(x_test, x_test)
+    return {"repeats": repeats, "epochs": EPOCHS["conv"], "floor": floor, "rows": rows}
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--model", choices=(*SECTIONS, "both"), default="both")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
-        print(json.dumps(torch_loop() if options.job == "loop" else aelab_run()))
+        function, _, how = jobs(options.model)[options.job]
+        print(json.dumps(function(**how)))
         return
-    speed = measure(options.repeats)
-    print(json.dumps(speed, indent=1))
-    if options.record:
-        import results
+    for model in SECTIONS if options.model == "both" else (options.model,):
+        measure = {"dense": measure_dense, "conv": measure_conv}[model]
+        speed = measure(options.repeats)
+        print(json.dumps(speed, indent=1))
+        if options.record:
+            import results
 
-        results.record("speed", speed)
+            results.record(SECTIONS[model], speed)
 
 
 if __name__ == "__main__":
