@@ -256,9 +256,9 @@ assert 0 < lecture_bce - floor < floor
 # has to earn its place: against PCA with 64 components, and against a dense model with
 # the same code, the same recipe, and more weights.
 #
-# One thing is not equal. A dense layer is quick: in the time of one epoch of the
-# convolutional model the dense one sees the images about three times. So it gets three
-# times the epochs.
+# One thing is not equal. Dense layers are quick: while the convolutional model sees the
+# images once, the dense one sees them three to four times. So it gets three times the
+# epochs.
 #
 # The smooth activation silu replaces relu in both. A relu that is off for every image gets
 # no gradient and stays off, and on images that are mostly black that happens to whole
