@@ -450,7 +450,7 @@ def from_pca(z):
     return pca.inverse_transform(z).reshape(-1, *image_shape)
 
 
-flat_train, flat_val = x_train.reshape(n_train, -1), x_val.reshape(len(x_val), -1)
+flat_train, flat_val = (x.reshape(len(x), -1) for x in (x_train, x_val))
 curves = {
     "convolutional, 64": rate_distortion(
         conv.encode(x_train), conv.encode(x_val), conv.decode
@@ -568,7 +568,7 @@ plt.show()
 
 # %%
 rng = np.random.default_rng(1)
-moves = rng.integers(0, 6, size=n_trial)
+moves = rng.integers(0, 6, size=len(x_trial))
 x_moved = np.concatenate([shift(x_trial[moves == k], k) for k in shifts])
 repaired = models.conv_autoencoder(image_shape, latent_dim=64, activation="silu")
 train(repaired, x_moved, 2 * trial_epochs, batch_size=32)
