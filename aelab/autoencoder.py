@@ -144,9 +144,12 @@ def _in_batches(function, x, expected, batch_size):
     x = np.asarray(x)
     _check_array(x, expected, "x")
     parts = [
-        keras.tree.map_structure(
-            ops.convert_to_numpy, function(x[start : start + batch_size])
-        )
+        keras.tree.map_structure(_to_float32, function(x[start : start + batch_size]))
         for start in range(0, len(x), batch_size)
     ]
     return keras.tree.map_structure(lambda *part: np.concatenate(part), *parts)
+
+
+def _to_float32(tensor):
+    """NumPy array of a tensor, whose own dtype may be one that NumPy lacks."""
+    return ops.convert_to_numpy(ops.cast(tensor, "float32"))

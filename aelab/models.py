@@ -70,8 +70,7 @@ def dense_autoencoder(
 
     latent = keras.Input((latent_dim,), name="latent")
     x = stacks.dense(latent, decoder_units, activation, dropout, "decoder")
-    x = layers.Dense(math.prod(input_shape), output_activation, name="pixels")(x)
-    x = layers.Reshape(input_shape, name="reconstruction")(x)
+    x = stacks.pixels(x, input_shape, output_activation)
     return Autoencoder(
         keras.Model(image, code, name="encoder"),
         keras.Model(latent, x, name="decoder"),

@@ -5,6 +5,9 @@ import math
 from keras import layers
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
+# Pixels and the loss on them need more digits than half precision has, so the last
+# layers keep to this in mixed precision, too.
+PIXEL_DTYPE = "float32"
 
 
 def dense(x, units, activation, dropout, prefix):
@@ -13,6 +16,13 @@ def dense(x, units, activation, dropout, prefix):
         x = layers.Dense(width, activation, name=f"{prefix}_{i}")(x)
         x = _drop(x, dropout, f"{prefix}_dropout_{i}")
     return x
+
+
+def pixels(x, shape, activation):
+    """A vector as an image of the given shape, by a Dense layer."""
+    options = {"name": "pixels", "dtype": PIXEL_DTYPE}
+    x = layers.Dense(math.prod(shape), activation, **options)(x)
+    return layers.Reshape(shape, name="reconstruction", dtype=PIXEL_DTYPE)(x)
 
 
 def flatten(x, latent_dim, activation):
@@ -75,7 +85,8 @@ def double(x, widths, sizes, upsampling, activation, output_activation, dropout)
         x = _drop(x, dropout, f"decoder_dropout_{i - 1}")
         x = _enlarge(x, width, size, upsampling, activation, f"decoder_{i}")
     x = _drop(x, dropout, f"decoder_dropout_{len(sizes)}")
-    return _enlarge(x, widths[-1], sizes[-1], upsampling, output_activation, "pixels")
+    last = (sizes[-1], upsampling, output_activation, "pixels", PIXEL_DTYPE)
+    return _enlarge(x, widths[-1], *last)
 
 
 def double_with_skips(x, widths, levels, upsampling, activation, output_activation):
@@ -85,26 +96,26 @@ def double_with_skips(x, widths, levels, upsampling, activation, output_activati
         x = _enlarge(x, width, level.shape[1:3], upsampling, activation, f"decoder_{i}")
         x = layers.Concatenate(name=f"skip_{i}")([x, level])
         x = _convolve(x, width, activation, f"merge_{i}")
-    return _convolve(x, widths[-1], output_activation, "pixels")
+    return _convolve(x, widths[-1], output_activation, "pixels", dtype=PIXEL_DTYPE)
 
 
-def _convolve(x, width, activation, name, strides=1):
-    layer = layers.Conv2D(width, 3, strides, "same", activation=activation, name=name)
-    return layer(x)
+def _convolve(x, width, activation, name, strides=1, dtype=None):
+    options = {"activation": activation, "name": name, "dtype": dtype}
+    return layers.Conv2D(width, 3, strides, "same", **options)(x)
 
 
-def _enlarge(x, width, size, upsampling, activation, name):
+def _enlarge(x, width, size, upsampling, activation, name, dtype=None):
     """Double height and width, then cut to `size`: an odd one has a row too many."""
     if upsampling == "resize":
         x = layers.UpSampling2D(2, name=f"{name}_resize")(x)
-        x = _convolve(x, width, activation, name)
+        x = _convolve(x, width, activation, name, dtype=dtype)
     else:
-        options = {"activation": activation, "name": name}
+        options = {"activation": activation, "name": name, "dtype": dtype}
         x = layers.Conv2DTranspose(width, 3, 2, "same", **options)(x)
     over = [
         (0, found - wanted) for found, wanted in zip(x.shape[1:3], size, strict=True)
     ]
-    return x if over == [(0, 0), (0, 0)] else layers.Cropping2D(over)(x)
+    return x if over == [(0, 0), (0, 0)] else layers.Cropping2D(over, dtype=dtype)(x)
 
 
 def _drop(x, share, name):

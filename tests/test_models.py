@@ -372,3 +372,25 @@ def test_linear_autoencoder_reaches_pca():
     assert best * 0.9999 < evaluation.mse(x, model.reconstruct(x)) < best * 1.01
     kernel = ops.convert_to_numpy(model.decoder.get_layer("pixels").kernel)
     assert evaluation.principal_angles(kernel.T, pca.components_.T).max() < 2
+
+
+@pytest.mark.parametrize(
+    "build",
+    [models.dense_autoencoder, models.conv_autoencoder, models.skip_autoencoder],
+)
+@pytest.mark.parametrize("size", [12, 13])
+def test_pixels_are_float32_in_mixed_precision(build, size):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        autoencoder = build((size, size, 1))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert autoencoder.encoder.layers[-1].compute_dtype == "bfloat16"
+    assert autoencoder.decoder.output.dtype == "float32"
+    x = np.zeros((2, size, size, 1))
+    for array in (
+        autoencoder.reconstruct(x),
+        *keras.tree.flatten(autoencoder.encode(x)),
+    ):
+        assert array.dtype == np.float32
