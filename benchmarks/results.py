@@ -93,8 +93,9 @@ def speed_table(results):
     )
     limit = speed["limit"]
     note = (
-        f"\n\nMedians of {speed['repeats']}, all in one run, alternating. Epochs are "
-        "those of the lecture's recipe. On the way to the error the loop keeps it; "
+        f"\n\n{speed['repeats']} runs of each, alternating: the quickest epoch after "
+        "the first, which compiles, and medians of the rest. Epochs are those of the "
+        "lecture's recipe. On the way to the error the loop keeps it; "
         "aelab trains for three epochs with a warm-up and a cosine. An epoch is "
         f"{limit['gflop']:.0f} GFLOP. At this machine's measured matrix-product rate, "
         f"{limit['gflops']:.0f} GFLOP/s, it could take {limit['seconds']:.2f} s: the "
@@ -122,8 +123,8 @@ def speed_conv_table(results):
         f"test BCE after {speed['epochs']} epochs",
     )
     note = (
-        f"\n\nMedians of {speed['repeats']}, all in one run, alternating, one seed. "
-        "The first epoch, which compiles, is not timed. BCE is in nats a pixel; a "
+        f"\n\n{speed['repeats']} runs of each, alternating, one seed: the quickest "
+        "epoch after the first, which compiles. BCE is in nats a pixel; a "
         f"perfect copy of the test images has {speed['floor']:.4f}, and no model less."
     )
     return table(columns, rows) + note
