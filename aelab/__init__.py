@@ -3,13 +3,19 @@
 data           images to learn from: MNIST, Fashion-MNIST, glyphs, or your own
 sources        where the files of MNIST and Fashion-MNIST come from
 glyphs         letters and digits drawn with known factors, no file needed
-models         builders of autoencoders, and the settings that train them fast
+models         builders of autoencoders and variational autoencoders
 autoencoder    the class that they build: it encodes, decodes, reconstructs
+vae            the variational one: its code has a spread, its loss two parts
+losses         likelihoods and KL divergences, in nats for each example
+penalties      what a code is charged for: L1, KL to a target activity, the Jacobian
+layers         drawing a code, keeping its k strongest units
+training       settings that train fast, the schedule, and the ramp
 stacks         the Keras layers that the builders join
 corruption     layers that damage images: Gaussian noise, masks, salt and pepper
 evaluation     numbers: errors, baselines, probes (NumPy, SciPy and scikit-learn)
 compression    bits of a quantised code, and JPEG beside it
 plots          pictures: arrays in, Axes out
+explorer       a latent space under sliders
 lesson         what every lesson's setup cell calls
 
 `python -m aelab run 01` runs a lesson, `python -m aelab doctor` checks the machine.

@@ -1,4 +1,4 @@
-"""The class behind every model of lessons 01 to 04: an encoder and a decoder.
+"""What every model of the course is: an encoder and a decoder.
 
 Everything is `keras.ops` and overrides of `call` and `compute_loss`: the same code
 runs on TensorFlow, JAX and PyTorch.
@@ -14,8 +14,77 @@ _REACH = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}
 _SHAPES_ONLY = (layers.Reshape, layers.Cropping2D)
 
 
+class EncoderDecoder(keras.Model):
+    """Two models, and what can be done with them once they are trained.
+
+    Args:
+        encoder: Keras model from images to codes.
+        decoder: Keras model from codes to images.
+    """
+
+    def __init__(self, encoder, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
+
+    def build(self, input_shape):
+        self.built = True
+
+    def fit(self, x=None, y=None, **kwargs):
+        """As in Keras, after a look at arrays: shape, NaN, and reachable targets."""
+        if isinstance(x, np.ndarray):
+            check_array(x, self.encoder.input_shape, "x")
+        target, argument = (x, "x") if y is None else (y, "y")
+        if isinstance(target, np.ndarray):
+            check_array(target, self.decoder.output_shape, argument)
+            self._check_reach(target)
+        if kwargs.get("sample_weight") is not None:
+            y = target  # Keras drops the weights of examples without targets.
+        return super().fit(x, y, **kwargs)
+
+    def encode(self, x, batch_size=1000):
+        """Codes of images: array `(n, ...)` to NumPy array `(n, latent_dim)`."""
+        return _in_batches(self.encoder, x, self.encoder.input_shape, batch_size)
+
+    def decode(self, z, batch_size=1000):
+        """Images of codes: array `(n, latent_dim)` to NumPy array `(n, ...)`."""
+        return _in_batches(self._draw, z, self.decoder.input_shape, batch_size)
+
+    def reconstruct(self, x, batch_size=1000):
+        """Images, encoded and decoded: array to NumPy array of the same shape."""
+
+        def there_and_back(batch):
+            return self._draw(self._code(batch))
+
+        return _in_batches(there_and_back, x, self.encoder.input_shape, batch_size)
+
+    def _code(self, x):
+        return self.encoder(x)
+
+    def _draw(self, z):
+        return self.decoder(z)
+
+    def _output_activation(self):
+        for layer in reversed(getattr(self.decoder, "layers", [])):
+            if not isinstance(layer, _SHAPES_ONLY):
+                return getattr(getattr(layer, "activation", None), "__name__", None)
+        return None
+
+    def _check_reach(self, target):
+        activation = self._output_activation()
+        low, high = _REACH.get(activation, (-np.inf, np.inf))
+        if target.min() < low or target.max() > high:
+            raise ValueError(
+                f"The decoder ends in {activation!r} and reaches [{low:g}, {high:g}], "
+                "so it cannot learn targets outside: scale the images into it (8-bit "
+                "grey values / 255 lie in [0, 1]) or choose another output_activation. "
+                f"Received: values in [{target.min():g}, {target.max():g}]"
+            )
+
+
 @keras.saving.register_keras_serializable(package="aelab")
-class Autoencoder(keras.Model):
+class Autoencoder(EncoderDecoder):
     """An encoder and a decoder, trained to give back what went in.
 
     `fit(x)` learns to return `x`, `fit(x, y)` to return `y`. The loss is
@@ -35,18 +104,12 @@ class Autoencoder(keras.Model):
     """
 
     def __init__(self, encoder, decoder, corruption=None, penalty=None, **kwargs):
-        super().__init__(**kwargs)
-        self.encoder = encoder
-        self.decoder = decoder
+        super().__init__(encoder, decoder, **kwargs)
         self.corruption = corruption
         self.penalty = penalty
-        self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
         if penalty is not None:
             self.penalty_tracker = keras.metrics.Mean(name="penalty")
         self.build(encoder.input_shape)
-
-    def build(self, input_shape):
-        self.built = True
 
     def call(self, x, training=False):
         if self.corruption is not None:
@@ -70,32 +133,6 @@ class Autoencoder(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return super().compute_metrics(x, x if y is None else y, y_pred, sample_weight)
 
-    def fit(self, x=None, y=None, **kwargs):
-        """As in Keras, after a look at arrays: shape, NaN, and reachable targets."""
-        if isinstance(x, np.ndarray):
-            _check_array(x, self.encoder.input_shape, "x")
-        target, argument = (x, "x") if y is None else (y, "y")
-        if isinstance(target, np.ndarray):
-            _check_array(target, self.decoder.output_shape, argument)
-            self._check_reach(target)
-        return super().fit(x, y, **kwargs)
-
-    def encode(self, x, batch_size=1000):
-        """Codes of images: array `(n, ...)` to NumPy array `(n, latent_dim)`."""
-        return _in_batches(self.encoder, x, self.encoder.input_shape, batch_size)
-
-    def decode(self, z, batch_size=1000):
-        """Images of codes: array `(n, latent_dim)` to NumPy array `(n, ...)`."""
-        return _in_batches(self.decoder, z, self.decoder.input_shape, batch_size)
-
-    def reconstruct(self, x, batch_size=1000):
-        """Images, encoded and decoded: array to NumPy array of the same shape."""
-
-        def there_and_back(batch):
-            return self.decoder(self.encoder(batch))
-
-        return _in_batches(there_and_back, x, self.encoder.input_shape, batch_size)
-
     def get_config(self):
         parts = ("encoder", "decoder", "corruption", "penalty")
         serialize = keras.saving.serialize_keras_object
@@ -108,24 +145,8 @@ class Autoencoder(keras.Model):
         parts = ("encoder", "decoder", "corruption", "penalty")
         return cls(**{**config, **{part: restore(config[part]) for part in parts}})
 
-    def _check_reach(self, target):
-        activation = None
-        for layer in reversed(getattr(self.decoder, "layers", [])):
-            if not isinstance(layer, _SHAPES_ONLY):
-                activation = getattr(layer, "activation", None)
-                break
-        activation = getattr(activation, "__name__", None)
-        low, high = _REACH.get(activation, (-np.inf, np.inf))
-        if target.min() < low or target.max() > high:
-            raise ValueError(
-                f"The decoder ends in {activation!r} and reaches [{low:g}, {high:g}], "
-                "so it cannot learn targets outside: scale the images into it (8-bit "
-                "grey values / 255 lie in [0, 1]) or choose another output_activation. "
-                f"Received: values in [{target.min():g}, {target.max():g}]"
-            )
 
-
-def _check_array(x, expected, argument):
+def check_array(x, expected, argument):
     """Raise ValueError unless an array fits `(None, ...)`, has rows, and no NaN."""
     if x.shape[1:] != tuple(expected[1:]) or len(x) == 0:
         raise ValueError(
@@ -140,9 +161,12 @@ def _check_array(x, expected, argument):
 
 
 def _in_batches(function, x, expected, batch_size):
-    """Apply a function of tensors to an array of the expected shape, in batches."""
+    """Apply a function of tensors to an array that fits `expected`, in batches.
+
+    Returns NumPy arrays in float32, in the structure that the function returns.
+    """
     x = np.asarray(x)
-    _check_array(x, expected, "x")
+    check_array(x, expected, "x")
     parts = [
         keras.tree.map_structure(_to_float32, function(x[start : start + batch_size]))
         for start in range(0, len(x), batch_size)

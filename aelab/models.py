@@ -1,20 +1,11 @@
-"""Builders of autoencoders, and the settings that train them fast."""
-
-import math
+"""Builders of autoencoders."""
 
 import keras
-import numpy as np
 from keras import layers
 
 from aelab import stacks
 from aelab.autoencoder import Autoencoder
-
-# On TensorFlow's CPU, XLA slows these models down.
-FAST_SETTINGS = {
-    "tensorflow": {"jit_compile": False, "steps_per_execution": 32},
-    "jax": {"jit_compile": True, "steps_per_execution": 8},
-    "torch": {"jit_compile": False, "steps_per_execution": 1},
-}
+from aelab.vae import VariationalAutoencoder
 
 
 def dense_autoencoder(
@@ -56,24 +47,12 @@ def dense_autoencoder(
     Raises:
         ValueError: If a size is below 1 or `dropout` is outside [0, 1).
     """
-    hidden_units = tuple(hidden_units)
-    if decoder_units is None:
-        decoder_units = hidden_units[::-1]
-    _check_sizes(input_shape=input_shape, latent_dim=(latent_dim,))
-    _check_sizes(hidden_units=hidden_units, decoder_units=decoder_units)
-    _check_dropout(dropout)
-
-    image = keras.Input(input_shape, name="image")
-    x = layers.Flatten(name="flatten")(image)
-    x = stacks.dense(x, hidden_units, activation, dropout, "encoder")
+    shapes = (input_shape, hidden_units, latent_dim, decoder_units)
+    image, x, latent, pixels = _dense(*shapes, activation, output_activation, dropout)
     code = layers.Dense(latent_dim, latent_activation, name="code")(x)
-
-    latent = keras.Input((latent_dim,), name="latent")
-    x = stacks.dense(latent, decoder_units, activation, dropout, "decoder")
-    x = stacks.pixels(x, input_shape, output_activation)
     return Autoencoder(
         keras.Model(image, code, name="encoder"),
-        keras.Model(latent, x, name="decoder"),
+        keras.Model(latent, pixels, name="decoder"),
         *(corruption, penalty),
         name=name,
     )
@@ -124,26 +103,19 @@ def conv_autoencoder(
     Raises:
         ValueError: If a size, a choice or `dropout` is none of the above.
     """
-    filters = tuple(filters)
-    _check_image_and_filters(input_shape, filters)
-    _check_choice("downsampling", downsampling, ("stride", "max", "average"))
-    _check_choice("upsampling", upsampling, ("transpose", "resize"))
-    _check_dropout(dropout)
-
-    image = keras.Input(input_shape, name="image")
-    code, levels = stacks.halve(image, filters, downsampling, activation, dropout)
+    image, code, levels = _halved(
+        *(input_shape, filters, downsampling, upsampling, activation, dropout)
+    )
     shape = code.shape[1:]
     if latent_dim is not None:
-        _check_sizes(latent_dim=(latent_dim,))
+        stacks.check_sizes(latent_dim=(latent_dim,))
         code = stacks.flatten(code, latent_dim, latent_activation)
 
     x = latent = keras.Input(code.shape[1:], name="latent")
     if latent_dim is not None:
         x = stacks.unflatten(x, shape, activation)
-    widths = (*filters[-2::-1], input_shape[-1])
-    sizes = [level.shape[1:3] for level in reversed(levels)]
     outer = (upsampling, activation, output_activation, dropout)
-    pixels = stacks.double(x, widths, sizes, *outer)
+    pixels = stacks.double(x, *_way_back(image, filters, levels), *outer)
     return Autoencoder(
         keras.Model(image, code, name="encoder"),
         keras.Model(latent, pixels, name="decoder"),
@@ -182,22 +154,18 @@ def skip_autoencoder(
     Raises:
         ValueError: If a size or a choice is none of those allowed.
     """
-    filters = tuple(filters)
-    _check_image_and_filters(input_shape, filters)
-    _check_choice("downsampling", downsampling, ("stride", "max", "average"))
-    _check_choice("upsampling", upsampling, ("transpose", "resize"))
-
-    image = keras.Input(input_shape, name="image")
-    code, levels = stacks.halve(image, filters, downsampling, activation, 0.0)
+    image, code, levels = _halved(
+        *(input_shape, filters, downsampling, upsampling, activation, 0.0)
+    )
     shape = code.shape[1:]
     if latent_dim is not None:
-        _check_sizes(latent_dim=(latent_dim,))
+        stacks.check_sizes(latent_dim=(latent_dim,))
         code = stacks.flatten(code, latent_dim, activation)
     encoder = keras.Model(image, [*levels, code], name="encoder")
     *skips, x = inputs = [keras.Input(tensor.shape[1:]) for tensor in (*levels, code)]
     if latent_dim is not None:
         x = stacks.unflatten(x, shape, activation)
-    widths = (*filters[-2::-1], input_shape[-1])
+    widths, _ = _way_back(image, filters, levels)
     pixels = stacks.double_with_skips(
         *(x, widths, skips[::-1]),
         *(upsampling, activation, output_activation),
@@ -206,62 +174,122 @@ def skip_autoencoder(
     return Autoencoder(encoder, decoder, corruption, name=name)
 
 
-def warmup_cosine(peak, n_images, batch_size, epochs, warmup=0.05):
-    """Learning rate that rises to `peak`, then falls to zero along a cosine.
-
-    The warm-up lets Adam measure its averages before it takes large steps; the
-    fall lets the weights settle. Lesson 01 shows what it buys.
+def dense_vae(
+    input_shape,
+    hidden_units=(512, 512),
+    latent_dim=40,
+    *,
+    decoder_units=None,
+    activation="relu",
+    dropout=0.0,
+    name="dense_vae",
+    **options,
+):
+    """A variational autoencoder of fully connected layers. Lesson 05.
 
     Args:
-        peak: Highest learning rate.
-        n_images: Number of training images.
-        batch_size: Images a step.
-        epochs: Passes over the images, all that will be trained.
-        warmup: Share of all steps spent rising, in (0, 1).
+        input_shape, hidden_units, latent_dim, decoder_units, activation, dropout: As
+            in `dense_autoencoder`. Codes and pixels have no activation of their own.
+        name: Name of the model.
+        **options: `beta`, `likelihood`, `sample_at_inference` and `seed`, as in
+            `VariationalAutoencoder`.
 
     Returns:
-        A `keras.optimizers.schedules.CosineDecay`.
+        A `VariationalAutoencoder`, built and not compiled.
+
+    Raises:
+        ValueError: If a size is below 1 or an option is out of range.
     """
-    steps = math.ceil(n_images / batch_size) * epochs
-    rising = max(1, int(warmup * steps))
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - rising), warmup_target=peak, warmup_steps=rising
+    shapes = (input_shape, hidden_units, latent_dim, decoder_units)
+    image, x, latent, pixels = _dense(*shapes, activation, "linear", dropout)
+    return VariationalAutoencoder(
+        keras.Model(image, stacks.gaussian(x, latent_dim), name="encoder"),
+        keras.Model(latent, pixels, name="decoder"),
+        name=name,
+        **options,
     )
 
 
-def fast_settings():
-    """Arguments for `compile` that make small models train fast on this backend.
+def conv_vae(
+    input_shape,
+    filters=(16, 32, 64),
+    latent_dim=128,
+    *,
+    downsampling="stride",
+    upsampling="transpose",
+    activation="relu",
+    dropout=0.0,
+    name="conv_vae",
+    **options,
+):
+    """A variational autoencoder of 3 x 3 convolutions for any image size. Lesson 05.
 
-    Starting a step takes time that small models notice: several run in one call.
+    Args:
+        input_shape, filters, downsampling, upsampling, activation, dropout: As in
+            `conv_autoencoder`. Codes and pixels have no activation of their own.
+        latent_dim: Number of values in a code, at least 1.
+        name: Name of the model.
+        **options: `beta`, `likelihood`, `sample_at_inference` and `seed`, as in
+            `VariationalAutoencoder`.
+
+    Returns:
+        A `VariationalAutoencoder`, built and not compiled.
+
+    Raises:
+        ValueError: If a size or a choice is none of those allowed.
     """
-    return FAST_SETTINGS[keras.backend.backend()]
+    stacks.check_sizes(latent_dim=(latent_dim,))
+    image, features, levels = _halved(
+        *(input_shape, filters, downsampling, upsampling, activation, dropout)
+    )
+    x = layers.Flatten(name="flatten")(features)
+    latent = keras.Input((latent_dim,), name="latent")
+    grown = stacks.unflatten(latent, features.shape[1:], activation)
+    outer = (upsampling, activation, "linear", dropout)
+    pixels = stacks.double(grown, *_way_back(image, filters, levels), *outer)
+    return VariationalAutoencoder(
+        keras.Model(image, stacks.gaussian(x, latent_dim), name="encoder"),
+        keras.Model(latent, pixels, name="decoder"),
+        name=name,
+        **options,
+    )
 
 
-def _check_image_and_filters(input_shape, filters):
-    _check_sizes(input_shape=input_shape, filters=filters)
-    if len(input_shape) != 3 or len(filters) < 2:
-        raise ValueError(
-            "input_shape must be (height, width, channels), and filters must have two "
-            f"entries or more. Received: input_shape={input_shape}, filters={filters}"
-        )
+def _dense(
+    input_shape,
+    hidden_units,
+    latent_dim,
+    decoder_units,
+    activation,
+    output_activation,
+    dropout,
+):
+    """Two dense stacks: image, its last hidden tensor, latent, its pixels."""
+    hidden_units = tuple(hidden_units)
+    decoder_units = hidden_units[::-1] if decoder_units is None else decoder_units
+    stacks.check_sizes(input_shape=input_shape, latent_dim=(latent_dim,))
+    stacks.check_sizes(hidden_units=hidden_units, decoder_units=decoder_units)
+    stacks.check_dropout(dropout)
+    image = keras.Input(input_shape, name="image")
+    x = layers.Flatten(name="flatten")(image)
+    x = stacks.dense(x, hidden_units, activation, dropout, "encoder")
+    latent = keras.Input((latent_dim,), name="latent")
+    pixels = stacks.dense(latent, decoder_units, activation, dropout, "decoder")
+    return image, x, latent, stacks.pixels(pixels, input_shape, output_activation)
 
 
-def _check_choice(argument, value, choices):
-    if value not in choices:
-        raise ValueError(
-            f"{argument} must be one of {choices}. Received: {argument}={value!r}"
-        )
+def _halved(input_shape, filters, downsampling, upsampling, activation, dropout):
+    """A checked convolutional encoder: image, features, and larger levels."""
+    filters = tuple(filters)
+    stacks.check_image_and_filters(input_shape, filters)
+    stacks.check_choice("downsampling", downsampling, ("stride", "max", "average"))
+    stacks.check_choice("upsampling", upsampling, ("transpose", "resize"))
+    stacks.check_dropout(dropout)
+    image = keras.Input(input_shape, name="image")
+    return image, *stacks.halve(image, filters, downsampling, activation, dropout)
 
 
-def _check_dropout(dropout):
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be in [0, 1). Received: dropout={dropout}")
-
-
-def _check_sizes(**sizes):
-    for argument, values in sizes.items():
-        if not all(isinstance(v, (int, np.integer)) and v > 0 for v in values):
-            raise ValueError(
-                f"{argument} must be whole numbers of at least 1. "
-                f"Received: {argument}={values}"
-            )
+def _way_back(image, filters, levels):
+    """Widths and sizes of a decoder's convolutions, from the features to the image."""
+    widths = (*filters[-2::-1], image.shape[-1])
+    return widths, [level.shape[1:3] for level in reversed(levels)]

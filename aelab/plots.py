@@ -48,7 +48,7 @@ def reconstructions(*rows, row_names, title=None, column_names=None):
     Raises:
         ValueError: If the rows differ in shape or in number from their names.
     """
-    rows = [_as_pictures(row) for row in rows]
+    rows = [as_pictures(row) for row in rows]
     if len({row.shape for row in rows}) != 1 or len(rows) != len(row_names):
         raise ValueError(
             "rows must have one shape, and row_names a name for each. Received: "
@@ -206,7 +206,33 @@ def weights(matrix, image_shape, title, n_columns=8):
     return axes
 
 
-def _as_pictures(images):
+def manifold(images, values, title):
+    """Images of a two-dimensional latent space, edge to edge.
+
+    Args:
+        images: Array of shape `(rows, columns, height, width, channels)` in [0, 1]:
+            z_1 grows to the right, z_2 upwards, so the first row is the lowest.
+        values: The numbers that each of z_1 and z_2 takes, as many as columns.
+        title: What the figure shows.
+
+    Returns:
+        The Axes.
+    """
+    n_rows, n_columns, height, width = np.shape(images)[:4]
+    sheet = np.moveaxis(np.asarray(images)[::-1], 2, 1)
+    sheet = as_pictures(sheet.reshape(1, n_rows * height, n_columns * width, -1))[0]
+    ax = plt.subplots(figsize=(WIDTH, WIDTH * n_rows / n_columns))[1]
+    _draw(ax, sheet)
+    shown = range(0, n_columns, max(1, n_columns // 6))
+    labels = [f"{values[i]:.1f}" for i in shown]
+    ax.set_xticks([(i + 0.5) * width for i in shown], labels)
+    ax.set_yticks([(n_rows - i - 0.5) * height for i in shown], labels)
+    ax.set(xlabel="z_1", ylabel="z_2", title=title)
+    return ax
+
+
+def as_pictures(images):
+    """Images in [0, 1] as matplotlib and Pillow want them: grey ones lose an axis."""
     images = np.clip(np.asarray(images), 0, 1)
     return images[..., 0] if images.shape[-1] == 1 and images.ndim == 4 else images
 

@@ -1,7 +1,11 @@
-"""Stacks of plain Keras layers, from tensor to tensor, that the builders join."""
+"""Stacks of plain Keras layers, from tensor to tensor, that the builders join.
+
+Their arguments are checked here, too.
+"""
 
 import math
 
+import numpy as np
 from keras import layers
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
@@ -23,6 +27,12 @@ def pixels(x, shape, activation):
     options = {"name": "pixels", "dtype": PIXEL_DTYPE}
     x = layers.Dense(math.prod(shape), activation, **options)(x)
     return layers.Reshape(shape, name="reconstruction", dtype=PIXEL_DTYPE)(x)
+
+
+def gaussian(x, latent_dim):
+    """A vector as the mean and the log variance of `latent_dim` units."""
+    names = ("z_mean", "z_log_var")
+    return [layers.Dense(latent_dim, name=name)(x) for name in names]
 
 
 def flatten(x, latent_dim, activation):
@@ -97,6 +107,40 @@ def double_with_skips(x, widths, levels, upsampling, activation, output_activati
         x = layers.Concatenate(name=f"skip_{i}")([x, level])
         x = _convolve(x, width, activation, f"merge_{i}")
     return _convolve(x, widths[-1], output_activation, "pixels", dtype=PIXEL_DTYPE)
+
+
+def check_image_and_filters(input_shape, filters):
+    """Raise ValueError unless a convolutional stack can be built."""
+    check_sizes(input_shape=input_shape, filters=filters)
+    if len(input_shape) != 3 or len(filters) < 2:
+        raise ValueError(
+            "input_shape must be (height, width, channels), and filters must have two "
+            f"entries or more. Received: input_shape={input_shape}, filters={filters}"
+        )
+
+
+def check_choice(argument, value, choices):
+    """Raise ValueError unless a value is one of several."""
+    if value not in choices:
+        raise ValueError(
+            f"{argument} must be one of {choices}. Received: {argument}={value!r}"
+        )
+
+
+def check_dropout(dropout):
+    """Raise ValueError unless a share can be dropped."""
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1). Received: dropout={dropout}")
+
+
+def check_sizes(**sizes):
+    """Raise ValueError unless all values are whole numbers of at least 1."""
+    for argument, values in sizes.items():
+        if not all(isinstance(v, (int, np.integer)) and v > 0 for v in values):
+            raise ValueError(
+                f"{argument} must be whole numbers of at least 1. "
+                f"Received: {argument}={values}"
+            )
 
 
 def _convolve(x, width, activation, name, strides=1, dtype=None):

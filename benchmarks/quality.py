@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import results
 
-from aelab import data, evaluation, models
+from aelab import data, evaluation, models, training
 
 # name: (builder arguments, epochs, batch size, peak rate or None, weight decay)
 RECIPES = {
@@ -31,9 +31,9 @@ def train(x, seed, build, epochs, batch_size, peak, weight_decay):
     autoencoder = models.dense_autoencoder(
         x.shape[1:], hidden_units, latent_dim, **options
     )
-    rate = models.warmup_cosine(peak, len(x), batch_size, epochs) if peak else 1e-3
+    rate = training.warmup_cosine(peak, len(x), batch_size, epochs) if peak else 1e-3
     optimizer = keras.optimizers.Adam(rate, weight_decay=weight_decay)
-    autoencoder.compile(optimizer, loss="mse", **models.fast_settings())
+    autoencoder.compile(optimizer, loss="mse", **training.fast_settings())
     began = time.perf_counter()
     autoencoder.fit(x, epochs=epochs, batch_size=batch_size, verbose=0)
     return autoencoder, time.perf_counter() - began

@@ -125,7 +125,7 @@ def fit(build, x, optimizer, loss, epochs, batch_size=128):
     """A model of aelab, trained on KERAS_BACKEND, and the seconds of each epoch."""
     import keras
 
-    from aelab import models
+    from aelab import training
 
     class Clock(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
@@ -136,7 +136,7 @@ def fit(build, x, optimizer, loss, epochs, batch_size=128):
 
     keras.utils.set_random_seed(0)
     autoencoder = build(x.shape[1:])
-    autoencoder.compile(optimizer, loss=loss, **models.fast_settings())
+    autoencoder.compile(optimizer, loss=loss, **training.fast_settings())
     clock, how = Clock(), {"epochs": epochs, "batch_size": batch_size, "verbose": 0}
     autoencoder.fit(x, callbacks=[clock], **how)
     return autoencoder, np.diff(clock.marks).tolist()
@@ -146,10 +146,10 @@ def dense_aelab():
     """The lecture's dense model by aelab."""
     import keras
 
-    from aelab import evaluation, models
+    from aelab import evaluation, models, training
 
     x, x_test = images((784,))
-    schedule = models.warmup_cosine(n_images=len(x), **TARGET_RECIPE)
+    schedule = training.warmup_cosine(n_images=len(x), **TARGET_RECIPE)
     optimizer = keras.optimizers.Adam(schedule, beta_2=TARGET_BETA_2)
     how = {key: TARGET_RECIPE[key] for key in ("epochs", "batch_size")}
     autoencoder, seconds = fit(models.dense_autoencoder, x, optimizer, "mse", **how)

@@ -30,6 +30,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+WIDGET = "application/vnd.jupyter.widget-view+json"
 COLAB = """\
 import sys
 
@@ -134,6 +135,9 @@ def execute(book, folder):
     for cell in book.cells:
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+            for output in cell.outputs:
+                # A widget without its kernel would hide the picture beside it.
+                output.get("data", {}).pop(WIDGET, None)
     book.metadata = METADATA
 
 

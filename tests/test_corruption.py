@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from aelab import corruption, evaluation, glyphs, models
+from aelab import corruption, evaluation, glyphs, models, training
 from aelab.corruption import (
     AdditiveGaussian,
     MaskPatch,
@@ -46,7 +46,7 @@ def identity(damage):
         for _ in range(2)
     ]
     model = models.Autoencoder(*parts, damage)
-    model.compile("sgd", loss="mse", **models.fast_settings())
+    model.compile("sgd", loss="mse", **training.fast_settings())
     return model
 
 
@@ -272,7 +272,7 @@ def test_two_epochs_see_different_damage(x):
 
 
 def test_evaluate_measures_denoising_when_asked(x):
-    settings = {"loss": "mse", **models.fast_settings(), "steps_per_execution": 1}
+    settings = {"loss": "mse", **training.fast_settings(), "steps_per_execution": 1}
     keras.utils.set_random_seed(0)
     resting = models.dense_autoencoder((20, 20, 1), (), 8, corruption=MaskPixels(0.5))
     resting.compile(keras.optimizers.Adam(1e-2), **settings)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from aelab import evaluation, glyphs, models
+from aelab import evaluation, glyphs, models, training
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -42,7 +42,7 @@ def x():
 def small(**options):
     keras.utils.set_random_seed(0)
     model = models.dense_autoencoder((28, 28, 1), (32,), 8, **options)
-    model.compile("adam", loss="mse", **models.fast_settings())
+    model.compile("adam", loss="mse", **training.fast_settings())
     return model
 
 
@@ -230,7 +230,7 @@ def test_pooling_keeps_the_largest_or_the_mean():
 def test_conv_learns(x):
     keras.utils.set_random_seed(0)
     model = models.conv_autoencoder((28, 28, 1), (4, 8), latent_dim=8, dropout=0.1)
-    model.compile("adam", loss="mse", **models.fast_settings())
+    model.compile("adam", loss="mse", **training.fast_settings())
     before = evaluation.mse(x, model.reconstruct(x))
     model.fit(x, epochs=15, batch_size=32, verbose=0)
     assert evaluation.mse(x, model.reconstruct(x)) < 0.7 * before
@@ -343,7 +343,7 @@ def test_decode_refuses_codes_of_another_size():
 
 
 def test_schedule_rises_and_falls_to_zero():
-    schedule = models.warmup_cosine(2e-3, n_images=1000, batch_size=32, epochs=5)
+    schedule = training.warmup_cosine(2e-3, n_images=1000, batch_size=32, epochs=5)
     steps = 32 * 5  # ceil(1000 / 32) an epoch
     rates = np.array([float(schedule(step)) for step in range(steps + 1)])
     top = int(0.05 * steps)
@@ -364,8 +364,10 @@ def test_linear_autoencoder_reaches_pca():
     linear = {"latent_activation": "linear", "output_activation": "linear"}
     model = models.dense_autoencoder((10,), (), 3, **linear)
     seen = np.tile(x, (16, 1))
-    schedule = models.warmup_cosine(3e-2, len(seen), 128, 20)
-    model.compile(keras.optimizers.Adam(schedule), loss="mse", **models.fast_settings())
+    schedule = training.warmup_cosine(3e-2, len(seen), 128, 20)
+    model.compile(
+        keras.optimizers.Adam(schedule), loss="mse", **training.fast_settings()
+    )
     model.fit(seen, batch_size=128, epochs=20, verbose=0)
     pca = evaluation.fit_pca(x, 3)
     best = evaluation.mse(x, evaluation.pca_reconstruct(pca, x))

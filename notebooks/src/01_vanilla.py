@@ -33,7 +33,7 @@ import numpy as np
 from keras import layers, ops
 from sklearn.neighbors import NearestNeighbors
 
-from aelab import evaluation, lesson, models, plots
+from aelab import evaluation, lesson, models, plots, training
 
 plots.use_style()
 images, full = lesson.start(seed=1)
@@ -168,7 +168,7 @@ assert np.allclose(
 
 # %% [markdown]
 # From here on we train models by the dozen, so we fold the recipe into one function.
-# `models.fast_settings()` holds the compile options that make small models quick; they
+# `training.fast_settings()` holds the compile options that make small models quick; they
 # change the time and not the result. The learning rate we will come back to.
 
 
@@ -176,7 +176,7 @@ assert np.allclose(
 def train(autoencoder, x, epochs, learning_rate=1e-3, batch_size=128):
     """Train an autoencoder on `x`; return its losses and its seconds."""
     autoencoder.compile(
-        keras.optimizers.Adam(learning_rate), loss="mse", **models.fast_settings()
+        keras.optimizers.Adam(learning_rate), loss="mse", **training.fast_settings()
     )
     progress = lesson.Progress()
     history = autoencoder.fit(
@@ -250,7 +250,7 @@ linear = models.dense_autoencoder(
     image_shape, hidden_units=(), latent_dim=16, output_activation="linear"
 )
 n_epochs = epochs // 2 if full else 4 * epochs
-schedule = models.warmup_cosine(1e-2, len(x_train), 128, n_epochs)
+schedule = training.warmup_cosine(1e-2, len(x_train), 128, n_epochs)
 _, linear_seconds = train(linear, x_train, n_epochs, schedule)
 linear_error = evaluation.mse(x_val, linear.reconstruct(x_val))
 
@@ -318,7 +318,7 @@ lecture_losses, lecture_seconds = train(lecture, everything, epochs)
 
 # %%
 improved = models.dense_autoencoder(image_shape, hidden_units=(128, 64), latent_dim=32)
-schedule = models.warmup_cosine(5e-3, len(everything), 128, epochs)
+schedule = training.warmup_cosine(5e-3, len(everything), 128, epochs)
 improved_losses, improved_seconds = train(improved, everything, epochs, schedule)
 
 # %%
@@ -370,12 +370,12 @@ plt.show()
 
 # %%
 wide_epochs = 24 if full else epochs
-schedule = models.warmup_cosine(5e-3, len(everything), 192, wide_epochs)
+schedule = training.warmup_cosine(5e-3, len(everything), 192, wide_epochs)
 wide = models.dense_autoencoder(image_shape, (512, 256), 32, activation="silu")
 wide.compile(
     keras.optimizers.AdamW(schedule, weight_decay=0.05),
     loss="mse",
-    **models.fast_settings(),
+    **training.fast_settings(),
 )
 progress = lesson.Progress()
 wide_history = wide.fit(
@@ -401,7 +401,7 @@ for size in sizes:
     x_hat = evaluation.pca_reconstruct(pca, x_val, size)
     pca_errors.append(evaluation.mse(x_val, x_hat))
     autoencoder = models.dense_autoencoder(image_shape, (256, 128), size)
-    schedule = models.warmup_cosine(5e-3, len(x_train), 128, trial_epochs)
+    schedule = training.warmup_cosine(5e-3, len(x_train), 128, trial_epochs)
     train(autoencoder, x_train, trial_epochs, schedule)
     errors.append(evaluation.mse(x_val, autoencoder.reconstruct(x_val)))
 
@@ -448,7 +448,7 @@ def memory_run(x, epochs, dropout=0.0, weight_decay=0.0):
     """Train on few images; return errors on them and on new ones."""
     autoencoder = models.dense_autoencoder(image_shape, (256, 128), 32, dropout=dropout)
     optimizer = keras.optimizers.AdamW(3e-3, weight_decay=weight_decay)
-    autoencoder.compile(optimizer, loss="mse", **models.fast_settings())
+    autoencoder.compile(optimizer, loss="mse", **training.fast_settings())
     autoencoder.fit(
         x, epochs=epochs, batch_size=32, verbose=0, callbacks=[lesson.Progress()]
     )
@@ -520,7 +520,7 @@ for activation in ("sigmoid", "linear", "tanh"):
         image_shape, (256, 128), 32, output_activation=activation
     )
     x, x_new = (signed_train, signed_val) if signed else (x_train, x_val)
-    schedule = models.warmup_cosine(3e-3, len(x), 128, trial_epochs)
+    schedule = training.warmup_cosine(3e-3, len(x), 128, trial_epochs)
     train(autoencoder, x, trial_epochs, schedule)
     error = evaluation.mse(x_new, autoencoder.reconstruct(x_new))
     outputs[activation] = error / 4 if signed else error
@@ -565,7 +565,7 @@ for side, encoder_units, decoder_units in sides:
     autoencoder = models.dense_autoencoder(
         image_shape, encoder_units, 32, decoder_units=decoder_units
     )
-    schedule = models.warmup_cosine(3e-3, len(x_train), 128, trial_epochs)
+    schedule = training.warmup_cosine(3e-3, len(x_train), 128, trial_epochs)
     train(autoencoder, x_train, trial_epochs, schedule)
     half_errors.append(evaluation.mse(x_val, autoencoder.reconstruct(x_val)))
     rows.append((side, f"{autoencoder.count_params():,}", half_errors[-1]))
@@ -665,7 +665,7 @@ assert grey["midpoints of codes"] < 0.8 * grey["midpoints of pixels"]
 copier = models.dense_autoencoder(
     image_shape, hidden_units=(), latent_dim=1024, output_activation="linear"
 )
-schedule = models.warmup_cosine(1e-3, len(x_train), 128, trial_epochs)
+schedule = training.warmup_cosine(1e-3, len(x_train), 128, trial_epochs)
 train(copier, x_train, trial_epochs, schedule)
 overlaid = np.maximum(x_test[:-1], x_test[1:])
 

@@ -29,7 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers, ops
 
-from aelab import compression, evaluation, lesson, models, plots
+from aelab import compression, evaluation, lesson, models, plots, training
 
 plots.use_style()
 images, full = lesson.start(seed=2)
@@ -53,9 +53,11 @@ image_shape = x_train.shape[1:]
 #
 # $$y_{r,c} = \sum_{i=0}^{2} \sum_{j=0}^{2} k_{i,j}\; x_{s r + i,\; s c + j}$$
 #
-# The *stride* `s` says how far it moves. With `s = 2` the result has half the height
-# and half the width. Nine weights do for the whole image, and a stroke is found by the
-# same weights wherever it stands.
+# Here `x` has a border of zeros already: on every side for `s = 1`, below and to the right
+# for `s = 2`. The *stride* `s` says how far the window moves. With `s = 2` the result has
+# half the height and half the width. Nine weights do for the whole image, and a stroke is
+# found by the same weights wherever it stands. (Mathematicians would turn the kernel by
+# half a turn and call ours a *cross-correlation*. Neural networks do not mind.)
 #
 # > **Predict.** The kernel below is -1 in its left column and +1 in its right column.
 # > What will it light up on a digit?
@@ -64,7 +66,7 @@ image_shape = x_train.shape[1:]
 # %%
 def convolve(image, kernel, stride):
     """Slide a 3 x 3 kernel over an image, with a border of zeros where it needs one."""
-    padded = np.pad(image, (0, 3) if stride == 2 else 1)
+    padded = np.pad(image, (0, 1) if stride == 2 else 1)
     rows, columns = (range(0, size, stride) for size in image.shape)
     return np.array(
         [[np.sum(padded[r : r + 3, c : c + 3] * kernel) for c in columns] for r in rows]
@@ -134,8 +136,10 @@ assert np.isclose(left, right)
 # ## The lecture's model
 #
 # Three convolutions: 16 windows with stride 2, 32 with stride 2, 64 with stride 1. The
-# image shrinks from 28 x 28 to 7 x 7 while the number of channels grows. The decoder
-# goes back the same way. We write it out once in plain Keras.
+# image shrinks from 28 x 28 to 7 x 7 while the number of *channels* grows: each window
+# gives a map of its own. From the second layer on, a window is 3 x 3 in size and reads all
+# channels that come in, so 32 windows on 16 channels have 3 x 3 x 16 x 32 weights, and 32
+# biases. The decoder goes back the same way. We write it out once in plain Keras.
 
 # %%
 encoder = keras.Sequential(
@@ -200,11 +204,11 @@ print(f"a perfect copy of the test images: {floor:.4f} nats a pixel")
 # %%
 def train(autoencoder, x, epochs, batch_size=batch_size, rate=None):
     """Train by the binary cross-entropy; return the seconds it took."""
-    rate = rate or models.warmup_cosine(3e-3, len(x), batch_size, epochs)
+    rate = rate or training.warmup_cosine(3e-3, len(x), batch_size, epochs)
     autoencoder.compile(
         keras.optimizers.Adam(rate),
         loss="binary_crossentropy",
-        **models.fast_settings(),
+        **training.fast_settings(),
     )
     progress, how = lesson.Progress(), {"batch_size": batch_size, "epochs": epochs}
     autoencoder.fit(x, verbose=0, callbacks=[progress], **how)
@@ -261,8 +265,8 @@ assert 0 < lecture_bce - floor < floor
 # epochs.
 #
 # The smooth activation silu replaces relu in both. A relu that is off for every image gets
-# no gradient and stays off, and on images that are mostly black that happens to whole
-# layers.
+# no gradient and may never come back. silu has a slope below zero, too. Both models get
+# it, so it does not decide between them.
 #
 # > **Predict.** Rank them: PCA, dense, convolutional.
 
@@ -306,11 +310,11 @@ plt.show()
 # **What to notice**
 # - The convolutional model has the lowest error, with fewer weights and a third of the
 #   epochs. Most of its weights sit in the two Dense layers around the code. The
-#   convolutions themselves are the cheap part.
+#   convolutions have few weights. Their price is time.
 # - This is the fair comparison, since all three have 64 numbers. The lecture's model
 #   above has 49 times as many and cannot be put into this table.
-# - Wrong conclusion: "convolutions are always better". Look at the seconds: one image
-#   costs them more arithmetic. Here they earn it.
+# - Wrong conclusion: "convolutions are always better". Look at the seconds: each image
+#   costs them more arithmetic, and the dense model stopped with time left over.
 
 # %%
 assert weights["convolutional"] < 0.8 * weights["dense"]
@@ -325,7 +329,7 @@ assert errors["convolutional"] < min(errors["dense"], errors["PCA"])
 # four models get the same images, epochs and recipe.
 #
 # > **Predict.** A strided convolution computes a quarter of the outputs, one followed by
-# > pooling computes them all. Which costs more time? Is the error worth it?
+# > pooling computes them all. How much more time is that? Does it buy a lower error?
 
 # %%
 trial, trials, x_trial = {}, [], x_train[:n_trial]
@@ -342,8 +346,9 @@ lesson.Table(("shrink by", "grow by", "seconds", "validation MSE"), trials)
 # **What to notice**
 # - Pooling convolves at full size and pays for it in time. It does not buy a lower error
 #   here: the stride learns its own way to shrink.
-# - Resizing beats transposing in this short run. The next section shows what it has to
-#   fight less.
+# - Resizing beats transposing in this short run. It takes a little more time, since it
+#   convolves at full size, and it starts without the grid of the next section. This
+#   table cannot say which of the two makes the difference.
 # - Wrong conclusion: "the lowest number in this table is the best design". Each row is
 #   one short run with one seed. Such a table rules out what is much worse, no more.
 
@@ -361,7 +366,8 @@ for pooling in ("max", "average"):
 # Transposed convolutions have a known fault. The kernel is 3 wide and moves by 2, so
 # brushes overlap at every other pixel and not at the ones between. Even a constant map
 # is painted as a grid. We measure it: in each 2 x 2 square, how strong is the pattern
-# light-dark-dark-light, as a share of all there is to see?
+# light-dark-dark-light, as a share of all there is to see? Pixels drawn independently at
+# random would have a quarter.
 #
 # $$\mathrm{checker}(x) = \frac{\overline{(x_{00} - x_{01} - x_{10} + x_{11})^2}}
 # {16\;\mathrm{var}(x)}$$
@@ -378,13 +384,14 @@ def checker(x):
 
 
 # %%
-shares, untrained = {"images": checker(x_val)}, {}
+shares, untrained, redrawn = {"images": checker(x_val)}, {}, {}
 for upsampling in ("transpose", "resize"):
-    fresh = models.conv_autoencoder(image_shape, latent_dim=64, upsampling=upsampling)
+    how = {"upsampling": upsampling, "activation": "silu"}
+    fresh = models.conv_autoencoder(image_shape, latent_dim=64, **how)
     untrained[upsampling] = fresh.reconstruct(x_val[:1000])
     shares[upsampling, "untrained"] = checker(untrained[upsampling])
-    trained = trial["stride", upsampling][0]
-    shares[upsampling, "trained"] = checker(trained.reconstruct(x_val))
+    redrawn[upsampling] = trial["stride", upsampling][0].reconstruct(x_val)
+    shares[upsampling, "trained"] = checker(redrawn[upsampling])
 for name, share in shares.items():
     print(f"{share:7.2%}  {name if isinstance(name, str) else ', '.join(name)}")
 
@@ -402,12 +409,22 @@ plots.reconstructions(
 )
 plt.show()
 
+# %%
+plots.reconstructions(
+    *(x_val[:8], redrawn["transpose"][:8], redrawn["resize"][:8]),
+    row_names=("image", "transpose", "resize"),
+    title="The same decoders, trained: the grid is gone",
+)
+plt.show()
+
 # %% [markdown]
 # **What to notice**
 # - Before training, the transposed convolution puts far more of its variance into the
 #   grid than resizing does. The grid comes from the wiring, not from the data.
 # - Training brings it down, because the loss charges for it. Where a loss does not look
 #   at single pixels, it can stay.
+# - Both trained models have less of the pattern than the images themselves, whose edges
+#   are sharper.
 
 # %%
 assert shares["transpose", "untrained"] > 2 * shares["resize", "untrained"]
@@ -423,9 +440,11 @@ assert shares["transpose", "trained"] < shares["transpose", "untrained"] / 2
 #
 # $$\mathrm{bits} = -\log_2 p$$
 #
-# We learn the frequencies from training codes and charge test codes, so learning them by
-# heart does not help. A coarser step costs fewer bits and more error: that is a curve, not
-# a number. PCA codes get the same treatment. JPEG writes its own files.
+# We learn the frequencies from training codes and charge validation codes, so learning
+# them by heart does not help. No file is written: an ideal entropy coder comes within a
+# hair of this count. A coarser step costs fewer bits and more error: that is a curve, not a
+# number. PCA codes get the same treatment. JPEG writes real files. So that its header does
+# not count against each small image, all images go into one large picture.
 #
 # > **Predict.** At a third of a bit a pixel, which has the lowest error?
 
@@ -558,8 +577,9 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The map code hardly notices: it moves along with the image. Both vector codes
-#   suffer, the dense one more. The Dense layer around the code has a weight for each
+# - The map code hardly notices: it moves along with the image, exactly so for every 4
+#   pixels, the product of the strides. (It also has 49 times as many numbers.) Both vector
+#   codes suffer, the dense one more. The Dense layer around the code has a weight for each
 #   place, and those to the right were seldom used in training.
 # - Wrong conclusion: "convolutions make a model blind to shifts". They make the *map*
 #   move with the image. What reads the map decides what happens next.
@@ -577,6 +597,10 @@ repaired_error = evaluation.mse(moved_val, repaired.reconstruct(moved_val))
 print(f"5 pixels off: {by_shift['convolutional, 64'][5]:.4f} before, ", end="")
 print(f"{repaired_error:.4f} after training on shifted images")
 
+# %% [markdown]
+# Less than half of the error is left. It stays above the unshifted one: the model now has
+# more kinds of image to fit into the same 64 numbers, and was trained for less time.
+
 # %%
 growth = {name: errors[5] / errors[0] for name, errors in by_shift.items()}
 assert by_shift["convolutional, map"][5] < by_shift["convolutional, 64"][5] / 2
@@ -585,6 +609,9 @@ assert repaired_error < 0.8 * by_shift["convolutional, 64"][5]
 
 # %% [markdown]
 # ## The numbers of this lesson
+#
+# The last column, SSIM, measures structure instead of pixels and is 1 for equal images.
+# Lesson 03 explains it.
 
 # %%
 average = np.broadcast_to(x_train.mean(axis=0), x_test.shape)
@@ -676,7 +703,7 @@ narrow = None  # a trained model
 
 # %% tags=["solution"]
 narrow = models.conv_autoencoder(image_shape, filters=(16, 32, 8), activation="silu")
-train(narrow, x_train[:15_000], epochs, batch_size=32)
+narrow_seconds = train(narrow, x_train[:15_000], epochs, batch_size=32)
 print(narrow.encoder.output_shape, evaluation.mse(x_val, narrow.reconstruct(x_val)))
 
 
@@ -705,7 +732,7 @@ lesson.Table(
     ("remember", "number"),
     [
         ("cross-entropy of a perfect copy", floor),
-        ("the lecture's model, 3,136 numbers", lecture_bce),
+        ("test BCE of the lecture's model, 3,136 numbers", lecture_bce),
         ("test MSE of PCA, 64 numbers", test_mse["PCA"]),
         ("dense, 64 numbers", test_mse["dense"]),
         ("convolutional, 64 numbers", test_mse["convolutional"]),
@@ -722,8 +749,10 @@ lesson.Table(
 # - A. Odena, V. Dumoulin and C. Olah, *Deconvolution and Checkerboard Artifacts*, Distill,
 #   2016. Where the grid comes from, and resizing as the cure.
 # - J. Masci and others, *Stacked Convolutional Auto-Encoders for Hierarchical Feature
-#   Extraction*, ICANN 2011. The first of the kind.
+#   Extraction*, ICANN 2011. An early one, with max pooling.
 # - J. Ballé, V. Laparra and E. Simoncelli, *End-to-End Optimized Image Compression*, 2017,
 #   arXiv:1611.01704. Learning the code and its price in bits together.
-# - T. Cover and J. Thomas, *Elements of Information Theory*, chapter 5. Why a symbol costs
-#   the logarithm of its probability.
+# - G. Wallace, *The JPEG Still Picture Compression Standard*, IEEE Transactions on Consumer
+#   Electronics 38, 1992. What the other curve does.
+# - T. Cover and J. Thomas, *Elements of Information Theory*, 2nd edition, 2006, chapter 5.
+#   Why a symbol costs the logarithm of its probability.

@@ -1,15 +1,8 @@
-"""Numbers: errors of reconstructions, and the baselines to hold them against.
-
-Arrays in, numbers and arrays out (NumPy, SciPy, scikit-learn, Pillow); no model seen.
-"""
+"""Errors of reconstructions, and PCA to hold them against."""
 
 import numpy as np
 from scipy import linalg, ndimage
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 
 def image_errors(x, x_hat):
@@ -165,38 +158,3 @@ def principal_angles(a, b):
     """
     a, b = np.asarray(a, "float64"), np.asarray(b, "float64")
     return np.degrees(linalg.subspace_angles(a, b))
-
-
-def linear_probe(z_train, y_train, z_test, y_test):
-    """How well a linear classifier reads the classes off a frozen code. Lesson 03.
-
-    Logistic regression (L2 penalty, C = 1) on codes whose units are brought to mean 0
-    and variance 1 as measured on the training codes: so a code's scale cannot matter.
-
-    Args:
-        z_train, y_train: Training codes, shape `(n, ...)`; their classes, `(n,)`.
-        z_test, y_test: Held-out codes and their classes, likewise.
-
-    Returns: float, accuracy on the held-out codes, in [0, 1].
-    Raises: ValueError if codes and classes do not match, or `y_train` has one class.
-    Reference: Alain and Bengio, 2016, on linear classifier probes, arXiv:1610.01644.
-    """
-    code_size = np.shape(z_train)[1:]
-    for name, z, y in (("train", z_train, y_train), ("test", z_test, y_test)):
-        if np.ndim(y) != 1 or np.shape(z) != (len(y), *code_size) or np.size(z) == 0:
-            raise ValueError(
-                f"z_{name} must hold a code of shape {code_size} for each class in the "
-                f"flat array y_{name}, at least one. Received: z_{name} of shape "
-                f"{np.shape(z)}, y_{name} of shape {np.shape(y)}"
-            )
-    if len(np.unique(y_train)) < 2:
-        raise ValueError(
-            "y_train must hold two classes or more: shuffle before you cut a subset. "
-            f"Received: y_train of the class {np.ravel(y_train)[0]} alone"
-        )
-    # In float64, so that scaling a code with a large mean costs no digits.
-    flat = [np.asarray(z, "float64").reshape(len(z), -1) for z in (z_train, z_test)]
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=10_000))
-    # On one thread: two, on a busy machine, were seen to take 20 to 90 times as long.
-    with threadpool_limits(1, user_api="blas"):
-        return float(probe.fit(flat[0], y_train).score(flat[1], y_test))
