@@ -36,8 +36,10 @@ plots.use_style()
 images, full = lesson.start(seed=3)
 
 # %% tags=["budget"]
-n_train, epochs, batch_size, n_few, n_probe, n_val = (
-    (55_000, 3, 64, 2_000, 10_000, 2_000) if full else (2_500, 5, 32, 200, 1_500, 400)
+n_train, epochs, batch_size, highest_rate, n_few, n_probe, n_val = (
+    (55_000, 3, 64, 1e-2, 2_000, 10_000, 2_000)
+    if full
+    else (2_500, 5, 32, 4e-3, 200, 1_500, 400)
 )
 
 # %%
@@ -290,11 +292,11 @@ def denoiser(damage):
     )
 
 
-def train(autoencoder, x, epochs, y=None, batch_size=batch_size, peak=1e-2):
+def train(autoencoder, x, epochs, y=None, batch_size=batch_size, peak=highest_rate):
     """Train with warm-up and cosine, by the binary cross-entropy."""
     rate = training.warmup_cosine(peak, len(x), batch_size, epochs)
     autoencoder.compile(
-        keras.optimizers.Adam(rate),
+        keras.optimizers.Adam(rate, clipnorm=1.0),
         loss="binary_crossentropy",
         **training.fast_settings(),
     )
@@ -306,6 +308,8 @@ def train(autoencoder, x, epochs, y=None, batch_size=batch_size, peak=1e-2):
 # %% [markdown]
 # Cross-entropy and squared error agree on the best answer: where the noise leaves several
 # possible, both ask for their mean. The cross-entropy is easier to train with a sigmoid.
+# The rate is high, so `clipnorm` shortens gradients that are longer than 1: one wild batch
+# cannot throw the weights away.
 #
 # > **Predict.** The best filter gained about five decibels on Gaussian noise. How many
 # > more will the network gain?
@@ -495,7 +499,7 @@ assert matrix["Gaussian", "Gaussian"] - matrix["blind", "Gaussian"] < (
 knowing = {0.5: specialists["Gaussian"]}
 for level in (0.25, 0.75):
     knowing[level] = twin(blind, corruption.AdditiveGaussian(level))
-    train(knowing[level], x_train[: n_train // 2], 1, peak=2e-3)
+    train(knowing[level], x_train[: n_train // 4], 1, peak=2e-3)
 
 # %%
 levels = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
@@ -535,7 +539,7 @@ lesson.Table(("level", "specialist - blind (dB)"), behind.items(), digits=2)
 # %%
 wrong = by_level["blind: 0 to 1"][-1] - by_level["trained at 0.25"][-1]
 assert wrong > (0.5 if full else 0)
-assert max(behind.values()) < (0.5 if real else 2)
+assert max(behind.values()) < (0.5 if real else 1.5)
 
 # %% [markdown]
 # ## A failure on purpose: draw the noise once
@@ -643,7 +647,7 @@ lesson.Table(("code of 64 numbers", "probe's accuracy"), probes.items(), digits=
 # %% [markdown]
 # **What to notice**
 # - Both trained codes beat PCA and the untrained encoder. But filling in did not beat
-#   copying here. The gap between the two is about what chance allows on so few images.
+#   copying here. The two are close, and this is one run of each.
 # - The denoising encoder has a harder task and has hardly met a clean image. The gains
 #   that made denoising autoencoders famous came from wide, overcomplete codes, long
 #   training and fine-tuning with labels. Lessons 04 and 09 come back to that.
