@@ -44,7 +44,10 @@ class EncoderDecoder(keras.Model):
         return super().fit(x, y, **kwargs)
 
     def encode(self, x, batch_size=1000):
-        """Codes of images: array `(n, ...)` to NumPy array `(n, latent_dim)`."""
+        """Codes of images: array `(n, ...)` to NumPy array `(n, latent_dim)`.
+
+        An encoder with several outputs gives a list of arrays.
+        """
         return _in_batches(self.encoder, x, self.encoder.input_shape, batch_size)
 
     def decode(self, z, batch_size=1000):
@@ -78,7 +81,7 @@ class EncoderDecoder(keras.Model):
             raise ValueError(
                 f"The decoder ends in {activation!r} and reaches [{low:g}, {high:g}], "
                 "so it cannot learn targets outside: scale the images into it (8-bit "
-                "grey values / 255 lie in [0, 1]) or choose another output_activation. "
+                "grey values / 255 lie in [0, 1]) or choose another output. "
                 f"Received: values in [{target.min():g}, {target.max():g}]"
             )
 

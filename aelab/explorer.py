@@ -19,7 +19,7 @@ class LatentExplorer:
 
     Args:
         decode: Function from an array of codes to images in [0, 1]: a model's `decode`.
-        z: The code to start from, shape `(latent_dim,)`.
+        z: The code to start from, shape `(latent_dim,)`, cut to the span.
         units: Which units get a slider or a row.
         span: Units move from -span to span.
 
@@ -29,7 +29,8 @@ class LatentExplorer:
 
     def __init__(self, decode, z, units, span=3.0):
         self.decode, self.span = decode, span
-        self.z, self.units = np.array(z, "float32"), [int(unit) for unit in units]
+        self.z = np.clip(np.array(z, "float32"), -span, span)
+        self.units = [int(unit) for unit in units]
         if self.z.ndim != 1 or not all(0 <= u < len(self.z) for u in self.units):
             raise ValueError(
                 "units must be positions in one code z. "

@@ -4,13 +4,16 @@ import keras
 import numpy as np
 from keras import ops
 
+from aelab.losses import LARGEST_EXPONENT
+
 
 @keras.saving.register_keras_serializable(package="aelab")
 class Sampling(keras.layers.Layer):
     """Draws a code by the reparameterisation trick. Lesson 05.
 
     Formula: z = z_mean + exp(z_log_var / 2) * eps, with eps from N(0, 1): a gradient
-    passes to both inputs, since the randomness comes in from outside.
+    passes to both inputs, since the randomness comes in from outside. In float32
+    whatever the policy, and finite for any log variance.
 
     Call it with `[z_mean, z_log_var]`, tensors of one shape; it returns a tensor of
     that shape, drawn afresh in each call.
@@ -20,15 +23,15 @@ class Sampling(keras.layers.Layer):
     """
 
     def __init__(self, seed=None, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{**kwargs, "dtype": "float32"})
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs):
         z_mean, z_log_var = inputs
-        shape, dtype = ops.shape(z_mean), self.compute_dtype
-        eps = keras.random.normal(shape, dtype=dtype, seed=self.seed_generator)
-        return z_mean + ops.exp(z_log_var / 2) * eps
+        eps = keras.random.normal(ops.shape(z_mean), seed=self.seed_generator)
+        deviation = ops.exp(ops.minimum(z_log_var, LARGEST_EXPONENT) / 2)
+        return z_mean + deviation * eps
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
@@ -47,7 +50,8 @@ class TopK(keras.layers.Layer):
 
     Args:
         k: Units to keep, at least 1.
-        k_max: The largest k that will be set later. Default: `k`.
+        k_max: The largest k that will be set later; a larger one counts as `k_max`.
+            Default: `k`.
 
     Raises:
         ValueError: If `k` is below 1 or above `k_max`, or `k_max` above the units.
@@ -85,5 +89,5 @@ class TopK(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        k = int(ops.convert_to_numpy(self.k))
+        k = min(int(ops.convert_to_numpy(self.k)), self.k_max)
         return {**super().get_config(), "k": k, "k_max": self.k_max}

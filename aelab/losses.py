@@ -35,7 +35,8 @@ def bernoulli_nll(x, logits):
 def gaussian_nll(x, mean, log_variance):
     """Negative log-likelihood under independent normal distributions. Lesson 05.
 
-    Formula: 1/2 sum_i(log(2 pi) + log_variance + (x_i - mean_i)^2 / variance)
+    Formula: 1/2 sum_i(log(2 pi) + log_variance + (x_i - mean_i)^2 / variance), but
+    for log variances below -20, where 1 / variance goes on as its tangent.
 
     Args:
         x: Tensor of targets, shape `(n, ...)`.
@@ -53,14 +54,15 @@ def gaussian_nll(x, mean, log_variance):
 def kl_standard_normal(z_mean, z_log_var):
     """KL divergence of N(z_mean, exp(z_log_var)) from N(0, 1). Lesson 05.
 
-    Formula: 1/2 sum_j(z_mean_j^2 + exp(z_log_var_j) - z_log_var_j - 1)
+    Formula: 1/2 sum_j(z_mean_j^2 + exp(z_log_var_j) - z_log_var_j - 1), but for log
+    variances above 20, where the exponential goes on as its tangent.
 
     Args:
         z_mean: Tensor of shape `(n, ...)`.
         z_log_var: Tensor of the same shape: the logarithm of the *variance*.
 
     Returns:
-        float32 tensor of shape `(n,)`, in nats, never negative.
+        float32 tensor of shape `(n,)`, in nats, 0 or more but for rounding.
 
     Reference: Kingma and Welling, 2014, "Auto-Encoding Variational Bayes", appendix B.
     """

@@ -46,8 +46,8 @@ class KLSparsity(_Penalty):
 
     The mean over a batch of n images scatters, with variance v_j / n, and the KL of a
     mean that scatters is too large: by 1/2 KL''(mean) v_j / n to second order. That is
-    taken off, so that the number does not depend on the batch size; near 0 it may come
-    out a little below.
+    taken off, so that the number hardly depends on the batch size; near 0 it may come
+    out a little below. Use batches in which each unit wakes several times.
 
     Args:
         target: Mean activity that each unit should have, in (0, 1).

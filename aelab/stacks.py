@@ -9,9 +9,9 @@ import numpy as np
 from keras import layers
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
-# Pixels and the loss on them need more digits than half precision has, so the last
-# layers keep to this in mixed precision, too.
-PIXEL_DTYPE = "float32"
+# Losses need more digits than half precision has, so the layers that they are computed
+# from keep to this in mixed precision, too.
+LOSS_DTYPE = "float32"
 
 
 def dense(x, units, activation, dropout, prefix):
@@ -24,15 +24,15 @@ def dense(x, units, activation, dropout, prefix):
 
 def pixels(x, shape, activation):
     """A vector as an image of the given shape, by a Dense layer."""
-    options = {"name": "pixels", "dtype": PIXEL_DTYPE}
+    options = {"name": "pixels", "dtype": LOSS_DTYPE}
     x = layers.Dense(math.prod(shape), activation, **options)(x)
-    return layers.Reshape(shape, name="reconstruction", dtype=PIXEL_DTYPE)(x)
+    return layers.Reshape(shape, name="reconstruction", dtype=LOSS_DTYPE)(x)
 
 
 def gaussian(x, latent_dim):
     """A vector as the mean and the log variance of `latent_dim` units."""
     names = ("z_mean", "z_log_var")
-    return [layers.Dense(latent_dim, name=name)(x) for name in names]
+    return [layers.Dense(latent_dim, name=n, dtype=LOSS_DTYPE)(x) for n in names]
 
 
 def flatten(x, latent_dim, activation):
@@ -95,7 +95,7 @@ def double(x, widths, sizes, upsampling, activation, output_activation, dropout)
         x = _drop(x, dropout, f"decoder_dropout_{i - 1}")
         x = _enlarge(x, width, size, upsampling, activation, f"decoder_{i}")
     x = _drop(x, dropout, f"decoder_dropout_{len(sizes)}")
-    last = (sizes[-1], upsampling, output_activation, "pixels", PIXEL_DTYPE)
+    last = (sizes[-1], upsampling, output_activation, "pixels", LOSS_DTYPE)
     return _enlarge(x, widths[-1], *last)
 
 
@@ -106,7 +106,7 @@ def double_with_skips(x, widths, levels, upsampling, activation, output_activati
         x = _enlarge(x, width, level.shape[1:3], upsampling, activation, f"decoder_{i}")
         x = layers.Concatenate(name=f"skip_{i}")([x, level])
         x = _convolve(x, width, activation, f"merge_{i}")
-    return _convolve(x, widths[-1], output_activation, "pixels", dtype=PIXEL_DTYPE)
+    return _convolve(x, widths[-1], output_activation, "pixels", dtype=LOSS_DTYPE)
 
 
 def check_image_and_filters(input_shape, filters):

@@ -18,8 +18,9 @@ class VariationalAutoencoder(EncoderDecoder):
     in nats for each image: the negative log-likelihood, summed over pixels, and the KL
     divergence of the code's distribution from N(0, 1), summed over units; each averaged
     over the batch and logged under its own name. With beta = 1 the loss is -ELBO, an
-    upper bound on -log p(x), if the code is drawn: so it is in training. In evaluation
-    the code is `z_mean` unless `sample_at_inference` is set. Compile without a loss.
+    upper bound on -log p(x) (of black and white `x`, if Bernoulli), if the code is
+    drawn: so it is in training. In evaluation the code is `z_mean` unless
+    `sample_at_inference` is set, and the loss is no bound. Compile without a loss.
     Kernel regularizers, if layers have any, are added to `loss` alone. Lesson 05.
 
     A call returns a dict of tensors: `pixels` (what the decoder gives), `z_mean`,
@@ -92,7 +93,8 @@ class VariationalAutoencoder(EncoderDecoder):
         reconstruction = self._nll(x if y is None else y, y_pred["pixels"])
         kl = losses.kl_standard_normal(y_pred["z_mean"], y_pred["z_log_var"])
         if sample_weight is not None:
-            reconstruction, kl = reconstruction * sample_weight, kl * sample_weight
+            weight = ops.cast(ops.reshape(sample_weight, (-1,)), "float32")
+            reconstruction, kl = reconstruction * weight, kl * weight
         # Weighted like Keras's own `loss`, or a smaller last batch would count more.
         n = ops.shape(kl)[0]
         reconstruction, kl = ops.mean(reconstruction), ops.mean(kl)

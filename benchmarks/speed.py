@@ -1,6 +1,6 @@
 """Seconds an epoch of the lecture's models, and what the quicker ways cost.
 
-python benchmarks/speed.py [--model dense|conv|both] [--repeats 3] [--record]
+python benchmarks/speed.py [--model dense|conv|vae|all] [--repeats 3] [--record]
 
 Runs a plain PyTorch loop and aelab on each installed backend, alternating, each in a
 process of its own. Prints numbers and ratios; `--record` keeps them in results.json.
@@ -16,7 +16,7 @@ without it.
 
 The convolutional model of lesson 02 also runs in the ways of `CONV_VARIANTS`. Each row
 tells the test cross-entropy after all its epochs: speed that costs quality should not
-pass for a gift.
+pass for a gift. So does the convolutional VAE of lesson 05, in nats an image.
 """
 
 import argparse
@@ -42,7 +42,8 @@ CONV_VARIANTS = {
     "aelab, tensorflow, mixed_bfloat16": {"policy": "mixed_bfloat16"},
 }
 LOOP = "a plain PyTorch loop"
-SECTIONS = {"dense": "speed", "conv": "speed_conv"}  # of results.json
+# Sections of results.json.
+SECTIONS = {"dense": "speed", "conv": "speed_conv", "vae": "speed_vae"}
 
 
 def images(shape):
@@ -121,6 +122,50 @@ def conv_loop():
     return conv_report(seconds, x_test.numpy(), x_hat.numpy())
 
 
+def vae_loop():
+    """The lecture's convolutional VAE in a plain PyTorch loop."""
+    import torch
+    from torch import nn
+
+    class Vae(nn.Module):
+        def __init__(self):
+            super().__init__()
+            halve = {"kernel_size": 3, "stride": 2, "padding": 1}
+            double = {**halve, "output_padding": 1}
+            self.encoder = nn.Sequential(
+                *(nn.Conv2d(1, 16, **halve), nn.ReLU()),
+                *(nn.Conv2d(16, 32, **halve), nn.ReLU()),
+                *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.Flatten()),
+            )
+            self.heads = nn.ModuleList(nn.Linear(3136, 128) for _ in range(2))
+            self.decoder = nn.Sequential(
+                *(nn.Linear(128, 3136), nn.ReLU(), nn.Unflatten(1, (64, 7, 7))),
+                *(nn.Conv2d(64, 32, 3, padding=1), nn.ReLU()),
+                *(nn.ConvTranspose2d(32, 16, **double), nn.ReLU()),
+                nn.ConvTranspose2d(16, 1, **double),
+            )
+
+        def forward(self, x):
+            h = self.encoder(x)
+            z_mean, z_log_var = (head(h) for head in self.heads)
+            z = z_mean + torch.exp(z_log_var / 2) * torch.randn_like(z_mean)
+            return self.decoder(z), z_mean, z_log_var
+
+    def loss(found, x):
+        logits, z_mean, z_log_var = found
+        bits = nn.functional.binary_cross_entropy_with_logits
+        kl = (z_mean**2 + z_log_var.exp() - z_log_var - 1).sum() / 2
+        return (bits(logits, x, reduction="sum") + kl) / len(x)
+
+    x, x_test = map(torch.from_numpy, images((1, 28, 28)))
+    torch.manual_seed(0)
+    model = Vae()
+    seconds = list(islice(torch_epochs(model, x, loss), EPOCHS))
+    with torch.no_grad():
+        nats = [float(loss(model(batch), batch)) for batch in x_test.split(1000)]
+    return {"epoch": min(seconds[1:]), "quality": float(np.mean(nats))}
+
+
 def fit(build, x, optimizer, loss, epochs, batch_size=128):
     """A model of aelab, trained on KERAS_BACKEND, and the seconds of each epoch."""
     import keras
@@ -174,6 +219,21 @@ def conv_aelab(batch_size=128, rate=1e-3, policy="float32"):
     return conv_report(seconds, x_test, autoencoder.reconstruct(x_test))
 
 
+def vae_aelab():
+    """The lecture's convolutional VAE by aelab."""
+    import keras
+
+    from aelab import models
+
+    def build(shape):
+        return models.conv_vae(shape, sample_at_inference=True)
+
+    x, x_test = images((28, 28, 1))
+    vae, seconds = fit(build, x, keras.optimizers.Adam(1e-3), None, EPOCHS)
+    logs = vae.evaluate(x_test, verbose=0, return_dict=True)
+    return {"epoch": min(seconds[1:]), "quality": logs["loss"]}
+
+
 def dense_report(steady, to_target, error):
     """Seconds of an epoch, of compiling, and to the target without it."""
     compiling = max(0.0, to_target[0] - float(np.median(to_target[1:])))
@@ -187,7 +247,7 @@ def dense_report(steady, to_target, error):
 
 def conv_report(seconds, x_test, x_hat):
     """Seconds of an epoch, and the test BCE after all of them."""
-    return {"epoch": min(seconds[1:]), "bce": bce(x_test, x_hat)}
+    return {"epoch": min(seconds[1:]), "quality": bce(x_test, x_hat)}
 
 
 def limit():
@@ -220,6 +280,7 @@ def jobs(model):
     loop, aelab, variants = {
         "dense": (dense_loop, dense_aelab, {}),
         "conv": (conv_loop, conv_aelab, CONV_VARIANTS),
+        "vae": (vae_loop, vae_aelab, {}),
     }[model]
     found = {f"aelab, {backend}": (aelab, backend, {}) for backend in BACKENDS}
     found |= {name: (aelab, "tensorflow", how) for name, how in variants.items()}
@@ -273,9 +334,9 @@ def measure_dense(repeats):
     return {"repeats": repeats, "target": TARGET, "rows": rows, "limit": bound}
 
 
-def measure_conv(repeats):
-    """Rows of the convolutional model, and the BCE that no model gets below."""
-    rows = alternate("conv", repeats)
+def measure_quality(model, repeats):
+    """Rows of a model with what it reached, and the BCE that none gets below."""
+    rows = alternate(model, repeats)
     _, x_test = images((28, 28, 1))
     floor = bce(x_test, x_test)
     return {"repeats": repeats, "epochs": EPOCHS, "floor": floor, "rows": rows}
@@ -285,7 +346,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=(*SECTIONS, "both"), default="both")
+    parser.add_argument("--model", choices=(*SECTIONS, "all"), default="all")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
@@ -294,9 +355,11 @@ def main():
         function, _, how = jobs(options.model)[options.job]
         print(json.dumps(function(**how)))
         return
-    for model in SECTIONS if options.model == "both" else (options.model,):
-        measure = {"dense": measure_dense, "conv": measure_conv}[model]
-        speed = measure(options.repeats)
+    for model in SECTIONS if options.model == "all" else (options.model,):
+        if model == "dense":
+            speed = measure_dense(options.repeats)
+        else:
+            speed = measure_quality(model, options.repeats)
         print(json.dumps(speed, indent=1))
         if options.record:
             import results

@@ -18,11 +18,11 @@ def test_a_changed_number_makes_the_readme_stale():
 
 
 def test_conv_speed_shows_ratio_quality_and_floor():
-    row = {"name": "this", "epoch": 4.0, "epoch_ratio": 1.5, "bce": 0.0712}
+    row = {"name": "this", "epoch": 4.0, "epoch_ratio": 1.5, "quality": 0.0712}
     speed = {"repeats": 2, "epochs": 3, "floor": 0.0623, "rows": [row]}
     text = results.speed_conv_table({"speed_conv": speed})
     assert "| this | 4.00 | 1.50 | 0.0712 |" in text
-    assert "Medians of 2" in text
+    assert "2 runs of each" in text
     assert "0.0623" in text
 
 
