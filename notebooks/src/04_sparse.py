@@ -520,7 +520,8 @@ lesson.Table(("frozen code", "probe's accuracy"), probes.items(), digits=3)
 # %%
 best.encoder.layers[-1].k.assign(70)
 plots.weights(
-    *(paintings(best), image_shape), title="k-sparse and denoising: longer strokes"
+    *(paintings(best), image_shape),
+    title="k-sparse and denoising: local pieces of strokes",
 )
 plt.show()
 
