@@ -47,6 +47,12 @@ def describe_machine():
     )
 
 
+class _Line(str):
+    """Text that a notebook shows without quotes."""
+
+    __repr__ = str.__str__
+
+
 class Progress(keras.callbacks.Callback):
     """One line on the training, renewed in place; what stays is the last one.
 
@@ -56,7 +62,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.began = self.drawn = time.perf_counter()
-        self.handle = display.display(display.Pretty("training ..."), display_id=True)
+        self.handle = display.DisplayHandle()
+        self.handle.display(_Line("training ..."))
 
     def on_epoch_end(self, epoch, logs=None):
         now = time.perf_counter()
@@ -67,8 +74,8 @@ class Progress(keras.callbacks.Callback):
                 logs = {k: v for k, v in logs.items() if k != "reconstruction"}
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
             done = f"epoch {epoch + 1} of {self.params['epochs']}"
-            line = f"{done}, {now - self.began:.0f} s: {numbers}"
-            self.handle.update(display.Pretty(line))
+            line = _Line(f"{done}, {now - self.began:.0f} s: {numbers}")
+            self.handle.update(line)
 
     def on_train_end(self, logs=None):
         self.seconds = time.perf_counter() - self.began
