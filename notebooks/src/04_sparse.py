@@ -391,10 +391,39 @@ table = {
 }
 lesson.Table(columns, [as_text(name, *row) for name, row in table.items()])
 
+# %%
+drawn = [model.reconstruct(x_val[:8]) for model in trained.values()]
+plots.reconstructions(
+    *(x_val[:8], *drawn),
+    row_names=("image", *trained),
+    title="All five draw the digits: the differences are in the codes",
+)
+plt.show()
+
+# %% [markdown]
+# A mean over units hides who does the work. So for each unit we take the share of images
+# that wake it, and sort the units by it:
+
+# %%
+shares = {
+    name: np.sort((np.abs(model.encode(x_val)) > thresholds.get(name, 0)).mean(axis=0))
+    for name, model in trained.items()
+}
+plots.error_curves(
+    range(1, units, 25),
+    {name: share[::-25] for name, share in shares.items()},
+    title="Who is awake: for each code, its units from busy to dead",
+    xlabel="units, the busiest first",
+    ylabel="share of images that wake it",
+)
+plt.show()
+
 # %% [markdown]
 # **What to notice**
 # - The plain code has the lowest error and wakes hundreds of units. It copies.
 # - The mean activity would have told little. L1 and TopK have exact zeros, KL has none.
+# - Under TopK a minority does all the work. Under KL everybody does a bit: that is what its
+#   target asked for.
 # - The Jacobian column depends on the scale of a code, so it ranks codes of one kind only.
 #   The last column compares all. Contraction does what it says.
 # - Wrong conclusion: "sparser is better". The sparsest code here has the highest error,
