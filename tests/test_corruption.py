@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy import ndimage
 
 from aelab import corruption, evaluation, glyphs, models, training
 from aelab.corruption import (
@@ -14,10 +15,11 @@ from aelab.corruption import (
     MaskPatch,
     MaskPixels,
     OneOf,
+    RandomAffine,
     SaltAndPepper,
 )
 
-LEVELLED = [AdditiveGaussian, MaskPixels, SaltAndPepper, MaskPatch]
+LEVELLED = [AdditiveGaussian, MaskPixels, SaltAndPepper, MaskPatch, RandomAffine]
 # Few shapes: JAX compiles every operation for each of them.
 GREY = np.full((200, 20, 20, 1), 0.5, "float32")
 DOTS = np.full((2000, 1, 1, 1), 0.5, "float32")
@@ -137,6 +139,42 @@ def test_mask_patch_hides_a_square_anywhere_inside(shape, level, side):
             assert_share(first == place, 1 / places)
     down, right = top - top.mean(), left - left.mean()
     assert_mean(down * right, 0, down.std() * right.std() + 1e-9)
+
+
+@pytest.mark.parametrize(
+    "draws", [*2 * np.eye(5), -np.eye(5)[1], (0.5, -0.3, 0.8, 0.2, -0.6)]
+)
+def test_random_affine_moves_as_its_docstring_says(draws, x, monkeypatch):
+    """Against SciPy, with turn, lean and scale as matrices, level 0.5."""
+    parts = iter(draws)
+    monkeypatch.setattr(
+        corruption, "_uniform", lambda shape, *_: next(parts) * ops.ones(shape)
+    )
+    x = np.pad(x[:20], ((0, 0), (8, 8), (8, 8), (0, 0)))
+    moved = RandomAffine(0.5).apply(x, seed=0)
+    turn, lean, scale, *shift = np.array(draws) / 2
+    angle = np.radians(25 * turn)
+    rotation = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+    # Rows grow downwards, so a lean to the right moves the upper rows.
+    matrix = rotation @ np.array([[1, 0], [0.5 * lean, 1]]) / (1 + 0.25 * scale)
+    middle = np.array(x.shape[1:3]) / 2 - 0.5
+    to = middle + 0.1 * np.array(x.shape[1:3]) * shift[::-1]
+    offset = middle - matrix @ to
+    for image, found in zip(x, moved, strict=True):
+        expected = ndimage.affine_transform(image[..., 0], matrix, offset, order=1)
+        np.testing.assert_allclose(found[..., 0], expected, atol=1e-3)
+
+
+def test_random_affine_goes_both_ways_and_no_further_than_its_level():
+    blob = np.zeros((500, 21, 21, 1), "float32")
+    blob[:, 9:12, 9:12] = 1
+    moved = RandomAffine(1.0).apply(blob, seed=0)[..., 0]
+    mass = moved.sum(axis=(1, 2))
+    for axis in (1, 2):
+        centre = (moved.sum(axis=3 - axis) * np.arange(21)).sum(axis=1) / mass
+        assert_mean(centre, 10, 2.1 / np.sqrt(3))
+        assert 0.9 < np.abs(centre - 10).max() / 2.1 <= 1.02
+    assert 0.45 < mass.min() / 9 < 0.65 < 1.4 < mass.max() / 9 < 1.7  # 0.75^2, 1.25^2
 
 
 def test_channels_of_a_pixel_are_damaged_alike_but_by_noise():
