@@ -114,3 +114,72 @@ def test_axes_handed_in_are_used():
     _, ax = plt.subplots()
     assert plots.training_curves({"a": [1]}, "t", ax=ax) is ax
     assert plots.error_against_size([1], {"a": [1]}, "t", ax=ax) is ax
+
+
+def test_scatter_names_each_class_at_its_median():
+    points = np.array([[0, 0], [1, 0], [5, 1], [9, 9], [9, 8], [9, 7.0]])
+    labels = np.array([0, 0, 0, 2, 2, 2])
+    ax = plots.latent_scatter(points, labels, ["A", "B", "C"], "a map")
+    (drawn,) = ax.collections
+    np.testing.assert_array_equal(drawn.get_offsets(), points)
+    colours = drawn.get_facecolors()
+    assert (colours[:3] == colours[0]).all()
+    assert (colours[3] != colours[0]).any()
+    assert {t.get_text(): t.get_position() for t in ax.texts} == {
+        "A": (1, 0),
+        "C": (9, 8),
+    }
+    assert ax.get_title(loc="left") == "a map"
+
+
+def test_classes_beyond_ten_have_colours_of_their_own():
+    n = 26
+    ax = plots.latent_scatter(np.zeros((n, 2)), np.arange(n), [""] * n, "t")
+    colours = ax.collections[0].get_facecolors()[:, :3]
+    apart = np.abs(colours[:, None] - colours).max(axis=2)[~np.eye(n, dtype=bool)]
+    assert apart.min() > 0.1
+
+
+def test_image_scatter_puts_images_in_cells_and_the_middle_one_wins():
+    # Three cells a side on [0, 3]: two images share the first, one has the last.
+    points = np.array([[0.0, 0.0], [0.5, 0.4], [3.0, 3.0]])
+    ax = plots.image_scatter(points, images(3), "t", n_cells=3)
+    sheet = ax.images[0].get_array()
+    assert sheet.shape == (18, 15)
+    np.testing.assert_array_equal(sheet[12:, :5], images(3)[1, ..., 0])
+    np.testing.assert_array_equal(sheet[:6, 10:], images(3)[2, ..., 0])
+    assert sheet[6:12].max() == 0
+    assert ax.images[0].get_clim() == (0, 1)
+
+
+def test_image_scatter_in_colour():
+    points = np.array([[0.0, 0.0], [1.0, 1.0]])
+    sheet = plots.image_scatter(points, images(2, 3), "t", 2).images[0].get_array()
+    assert sheet.shape == (12, 10, 3)
+
+
+@pytest.mark.parametrize("points", [np.zeros((3, 2)), np.zeros((4, 3))])
+def test_maps_refuse_points_that_do_not_match(points):
+    with pytest.raises(ValueError, match="points must have shape"):
+        plots.latent_scatter(points, np.zeros(4, int), ["a"], "t")
+    with pytest.raises(ValueError, match="4 images"):
+        plots.image_scatter(points, images(4), "t")
+
+
+def test_retrieval_frames_what_is_wrong():
+    found = images(6).reshape(2, 3, 6, 5, 1)
+    right = np.array([[True, False, True], [True, True, True]])
+    axes = plots.retrieval(images(2), found, right, "search")
+    assert axes.shape == (2, 4)
+    np.testing.assert_array_equal(
+        axes[1, 0].images[0].get_array(), images(2)[1, ..., 0]
+    )
+    np.testing.assert_array_equal(axes[1, 3].images[0].get_array(), found[1, 2, ..., 0])
+    framed = np.array([[ax.spines["top"].get_visible() for ax in row] for row in axes])
+    np.testing.assert_array_equal(framed[:, 1:], ~right)
+    assert not framed[:, 0].any()
+
+
+def test_retrieval_refuses_other_shapes():
+    with pytest.raises(ValueError, match="k booleans"):
+        plots.retrieval(images(2), images(6), np.ones((2, 3), bool), "t")

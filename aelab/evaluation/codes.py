@@ -55,7 +55,7 @@ def mean_l0(z, threshold=0.0):
 
     Returns: float, in units an image. Raises: ValueError without a finite code.
     """
-    return float((np.abs(_flat(z)) > threshold).sum(axis=1).mean())
+    return float((np.abs(flat_codes(z)) > threshold).sum(axis=1).mean())
 
 
 def dead_units(z, threshold=0.0):
@@ -63,7 +63,7 @@ def dead_units(z, threshold=0.0):
 
     Args and errors as `mean_l0`. Returns: boolean array, one value a unit.
     """
-    return (np.abs(_flat(z)) <= threshold).all(axis=0)
+    return (np.abs(flat_codes(z)) <= threshold).all(axis=0)
 
 
 def jacobian_norm(encode, x, n_directions=20, step=1e-2, seed=0):
@@ -86,7 +86,7 @@ def jacobian_norm(encode, x, n_directions=20, step=1e-2, seed=0):
     x, rng, total = np.asarray(x, "float32"), np.random.default_rng(seed), 0.0
     for _ in range(n_directions):
         v = rng.normal(size=x.shape).astype("float32")
-        change = _flat(encode(x + step * v)) - _flat(encode(x - step * v))
+        change = flat_codes(encode(x + step * v)) - flat_codes(encode(x - step * v))
         total += np.square(change / (2 * step)).sum(axis=1).mean()
     return float(total / n_directions)
 
@@ -104,7 +104,7 @@ def kl_per_unit(z_mean, z_log_var):
     Returns: float64 array of shape `(latent_dim,)`, in nats.
     Raises: ValueError if the shapes differ, or a value is NaN or infinite.
     """
-    z_mean, z_log_var = _flat(z_mean), _flat(z_log_var)
+    z_mean, z_log_var = flat_codes(z_mean), flat_codes(z_log_var)
     if z_mean.shape != z_log_var.shape:
         raise ValueError(
             "z_mean and z_log_var must have one shape. "
@@ -127,7 +127,7 @@ def active_units(z_mean, threshold=0.01):
     Reference: Burda, Grosse and Salakhutdinov, 2016, "Importance Weighted
     Autoencoders", section 5.2.
     """
-    return _flat(z_mean).var(axis=0) > threshold
+    return flat_codes(z_mean).var(axis=0) > threshold
 
 
 def log_likelihood(x, z_mean, z_log_var, nll, n_samples=500, seed=0):
@@ -148,7 +148,7 @@ def log_likelihood(x, z_mean, z_log_var, nll, n_samples=500, seed=0):
     Returns: float64 array of shape `(n,)`, in nats.
     Raises: ValueError if the codes do not match or `n_samples` is below 1.
     """
-    z_mean, z_log_var = _flat(z_mean), _flat(z_log_var)
+    z_mean, z_log_var = flat_codes(z_mean), flat_codes(z_log_var)
     if len(x) != len(z_mean) or z_mean.shape != z_log_var.shape or n_samples < 1:
         raise ValueError(
             "There must be a z_mean and a z_log_var for each image, and a sample or "
@@ -165,7 +165,7 @@ def log_likelihood(x, z_mean, z_log_var, nll, n_samples=500, seed=0):
     return logsumexp(weights, axis=0) - np.log(n_samples)
 
 
-def _flat(z):
+def flat_codes(z):
     """Codes as a float64 matrix, refused where a value is NaN or infinite."""
     z = np.asarray(z, "float64")
     if z.ndim < 2 or z.size == 0 or not np.isfinite(z).all():
