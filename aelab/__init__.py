@@ -11,10 +11,10 @@ penalties      what a code is charged for: L1, KL to a target activity, the Jaco
 layers         drawing a code, keeping its k strongest units
 training       settings that train fast, the schedule, and the ramp
 stacks         the Keras layers that the builders join
-corruption     layers that damage images: Gaussian noise, masks, salt and pepper
-evaluation     numbers: errors, baselines, probes (NumPy, SciPy and scikit-learn)
+corruption     layers that damage images: noise, masks, specks, random moves
+evaluation     numbers: errors, baselines, probes, neighbours, clusters
 compression    bits of a quantised code, and JPEG beside it
-plots          pictures: arrays in, Axes out
+plots          pictures: arrays in, Axes out: images, curves, maps
 explorer       a latent space under sliders
 lesson         what every lesson's setup cell calls
 

@@ -148,9 +148,9 @@ def execute(book, folder):
 
 
 def smaller(png):
-    """A figure in base64 with 256 colours: a third of the bytes, and nobody sees it."""
+    """A figure in base64 with 128 colours: a third of the bytes, and nobody sees it."""
     figure, file = Image.open(io.BytesIO(base64.b64decode(png))), io.BytesIO()
-    figure = figure.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    figure = figure.convert("RGB").quantize(128, dither=Image.Dither.NONE)
     figure.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
 

@@ -26,6 +26,21 @@ def test_conv_speed_shows_ratio_quality_and_floor():
     assert "0.0623" in text
 
 
+def test_codes_show_means_over_seeds_and_no_error_where_nothing_is_drawn():
+    numbers = {"probe": [0.9, 0.9], "precision": [0.8, 0.8], "clusters": [0.5, 0.7]}
+    rows = [
+        {"code": "pixels", "size": 784, "mse": [None, None], **numbers},
+        {"code": "dense", "size": 32, "mse": [0.0123, 0.0123], **numbers},
+    ]
+    text = results.codes_table(
+        {"codes": {"seeds": [0, 1], "floor": 0.0675, "rows": rows}}
+    )
+    assert "| pixels | 784 | - | 0.900 | 0.800 | 0.600 ± 0.141 |" in text
+    assert "| dense | 32 | 0.0123 |" in text
+    assert "2 seeds" in text
+    assert "0.0675" in text
+
+
 def test_missing_markers_are_refused():
     with pytest.raises(ValueError, match="<!-- lessons -->"):
         results.render("# aelab", results.read())
