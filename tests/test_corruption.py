@@ -177,6 +177,21 @@ def test_random_affine_goes_both_ways_and_no_further_than_its_level():
     assert 0.45 < mass.min() / 9 < 0.65 < 1.4 < mass.max() / 9 < 1.7  # 0.75^2, 1.25^2
 
 
+def test_random_affine_draws_each_move_for_itself_and_fills_with_black():
+    blob = np.zeros((500, 21, 21, 1), "float32")
+    blob[:, 9:12, 9:12] = 1
+    moved = RandomAffine(1.0).apply(blob, seed=0)[..., 0]
+    mass = moved.sum(axis=(1, 2))
+    row, column = (
+        (moved.sum(axis=axis) * np.arange(21)).sum(axis=1) / mass for axis in (2, 1)
+    )
+    moves = np.corrcoef([row, column, mass])
+    assert np.abs(moves[~np.eye(3, dtype=bool)]).max() < 5 / np.sqrt(500)
+    white = RandomAffine(1.0).apply(np.ones((50, 21, 21, 1)), seed=0)
+    assert (white == 0).any(axis=(1, 2, 3)).mean() > 0.5
+    assert (white[:, 8:13, 8:13] == 1).all()
+
+
 def test_channels_of_a_pixel_are_damaged_alike_but_by_noise():
     for kind in (MaskPixels, SaltAndPepper, MaskPatch):
         damaged = kind(0.5).apply(COLOUR, seed=0)

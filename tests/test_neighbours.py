@@ -133,6 +133,21 @@ def test_fewer_clusters_than_classes():
     assert agreement["ari"] == agreement["nmi"] == 0
 
 
+def test_matching_is_not_greedy():
+    labels = np.repeat([0, 1, 0], [10, 9, 9])
+    clusters = np.repeat([0, 0, 1], [10, 9, 9])
+    assert evaluation.cluster_agreement(labels, clusters)["accuracy"] == 18 / 28
+
+
+def test_a_split_class_by_all_three_measures():
+    labels, clusters = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2])
+    # Of 6 pairs 1 is together in both, 2 in the classes, 1 in the clusters.
+    ari = (1 - 2 / 6) / ((2 + 1) / 2 - 2 / 6)
+    nmi = 2 * np.log(2) / (np.log(2) + 1.5 * np.log(2))
+    expected = {"accuracy": 0.75, "ari": ari, "nmi": nmi}
+    assert evaluation.cluster_agreement(labels, clusters) == pytest.approx(expected)
+
+
 def test_agreement_of_renamed_and_of_random_clusters():
     rng = np.random.default_rng(0)
     labels = rng.integers(10, size=5000)
@@ -152,6 +167,11 @@ def test_agreement_of_renamed_and_of_random_clusters():
 def test_labels_must_be_classes(z, labels, measure):
     with pytest.raises(ValueError, match="labels must be a flat array of 60 whole"):
         getattr(evaluation, measure)(z, labels)
+
+
+def test_no_labels_are_no_classes():
+    with pytest.raises(ValueError, match="0 whole numbers"):
+        evaluation.match_clusters(np.zeros(0, int), np.zeros(0, int))
 
 
 def test_clusters_must_be_as_many_as_labels():

@@ -141,15 +141,31 @@ def test_classes_beyond_ten_have_colours_of_their_own():
 
 
 def test_image_scatter_puts_images_in_cells_and_the_middle_one_wins():
-    # Three cells a side on [0, 3]: two images share the first, one has the last.
-    points = np.array([[0.0, 0.0], [0.5, 0.4], [3.0, 3.0]])
-    ax = plots.image_scatter(points, images(3), "t", n_cells=3)
+    # Three cells a side on [0, 3]: two images share the first, one is at its right.
+    points = np.array([[0.5, 0.4], [0.0, 0.0], [3.0, 0.0], [3.0, 3.0]])
+    ax = plots.image_scatter(points, images(4), "t", n_cells=3)
     sheet = ax.images[0].get_array()
     assert sheet.shape == (18, 15)
-    np.testing.assert_array_equal(sheet[12:, :5], images(3)[1, ..., 0])
-    np.testing.assert_array_equal(sheet[:6, 10:], images(3)[2, ..., 0])
+    np.testing.assert_array_equal(sheet[12:, :5], images(4)[0, ..., 0])
+    np.testing.assert_array_equal(sheet[12:, 10:], images(4)[2, ..., 0])
+    np.testing.assert_array_equal(sheet[:6, 10:], images(4)[3, ..., 0])
     assert sheet[6:12].max() == 0
     assert ax.images[0].get_clim() == (0, 1)
+
+
+def test_maps_have_one_scale_in_both_directions():
+    points = np.array([[0.0, 0.0], [4.0, 1.0]])
+    sheet = plots.image_scatter(points, images(2) + 0.1, "t", 4).images[0].get_array()
+    rows = np.flatnonzero(sheet.reshape(4, 6, 4, 5).max(axis=(1, 2, 3)))
+    np.testing.assert_array_equal(rows, [1, 2])
+    ax = plots.latent_scatter(points, [0, 1], ["a", "b"], "t")
+    assert ax.get_aspect() == 1
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_scatter_refuses_labels_without_a_name(label):
+    with pytest.raises(ValueError, match="labels must be from 0 to 1"):
+        plots.latent_scatter(np.zeros((2, 2)), np.array([0, label]), ["a", "b"], "t")
 
 
 def test_image_scatter_in_colour():

@@ -56,14 +56,15 @@ def neighbour_overlap(z, points, k=10):
 def neighbour_accuracy(z, labels, k=10):
     """How well the k nearest others tell the class of a point. Lesson 06.
 
-    The majority decides, the first class in a tie; nobody votes on himself.
+    The majority decides, the first class in a tie; no point votes for itself.
 
     Args:
         z: Array of shape `(n, ...)`.
         labels: Whole numbers from 0, shape `(n,)`.
         k: Neighbours to ask.
 
-    Returns: float, accuracy in [0, 1]. Raises: ValueError as `neighbour_overlap`.
+    Returns: float, accuracy in [0, 1].
+    Raises: ValueError if `labels` are not n whole numbers from 0, or as `nearest`.
     """
     labels = _classes("labels", labels, len(z))
     of_neighbours = labels[nearest(z, k)]
@@ -110,8 +111,9 @@ def cluster_agreement(labels, clusters):
 
     Returns:
         Dict of floats: `accuracy` after `match_clusters`, in [0, 1]; `ari`, the
-        adjusted Rand index, 0 in expectation for random clusters and 1 for the
-        classes; `nmi`, mutual information over the mean of both entropies, in [0, 1].
+        adjusted Rand index, 1 for the classes, 0 in expectation for random clusters
+        and below it for worse; `nmi`, mutual information over the mean of both
+        entropies, in [0, 1].
     """
     matched = match_clusters(labels, clusters)
     return {
@@ -124,7 +126,7 @@ def cluster_agreement(labels, clusters):
 def _classes(name, values, n):
     values = np.asarray(values)
     whole = values.shape == (n,) and np.issubdtype(values.dtype, np.integer)
-    if not whole or values.min(initial=0) < 0:
+    if not whole or n == 0 or values.min() < 0:
         raise ValueError(
             f"{name} must be a flat array of {n} whole numbers from 0. "
             f"Received: dtype {values.dtype}, shape {values.shape}"

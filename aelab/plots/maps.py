@@ -14,18 +14,24 @@ def latent_scatter(points, labels, class_names, title, ax=None):
     Args:
         points: Array of shape `(n, 2)`.
         labels: Whole numbers from 0, shape `(n,)`.
-        class_names: One string a class. To ten classes the colours are those of
-            `tab10`; beyond, hues that alternate in lightness.
+        class_names: One string a class. Up to ten classes have the colours of `tab10`,
+            more have hues that alternate in lightness.
         title: What the figure shows.
         ax: Axes to draw in. Default: a new figure.
 
     Returns:
-        The Axes, without ticks: a map has no unit.
+        The Axes, without ticks: a map has no unit. Both directions have one scale.
 
     Raises:
-        ValueError: If there are not as many labels as points, or points are not pairs.
+        ValueError: If there are not as many labels as points, points are not pairs, or
+            a label has no name.
     """
     points, labels = _check_points(points, labels, "labels"), np.asarray(labels)
+    if not np.isin(labels, range(len(class_names))).all():
+        raise ValueError(
+            f"labels must be from 0 to {len(class_names) - 1}, as many as class_names. "
+            f"Received: labels from {labels.min()} to {labels.max()}"
+        )
     ax = ax or plt.subplots(figsize=(6, 6))[1]
     palette = _class_colours(len(class_names))
     ax.scatter(*points.T, s=4, c=palette[labels], linewidths=0)
@@ -34,6 +40,7 @@ def latent_scatter(points, labels, class_names, title, ax=None):
             place = np.median(points[labels == label], axis=0)
             text = ax.text(*place, name, ha="center", va="center", weight="bold")
             text.set_path_effects([patheffects.withStroke(linewidth=3, foreground="w")])
+    ax.set_aspect("equal", adjustable="datalim")
     return _frame(ax, title)
 
 
@@ -53,8 +60,9 @@ def image_scatter(points, images, title, n_cells=28):
         The Axes. Errors as `latent_scatter`.
     """
     points, images = _check_points(points, images, "images"), as_pictures(images)
-    low, high = points.min(axis=0), points.max(axis=0)
-    place = (points - low) / (high - low + 1e-9) * n_cells * (1 - 1e-6)
+    width = np.ptp(points, axis=0).max() + 1e-9  # one scale for both directions
+    low = (points.min(axis=0) + points.max(axis=0) - width) / 2
+    place = (points - low) / width * n_cells * (1 - 1e-6)
     cells = place.astype(int)
     from_middle = np.square(place - cells - 0.5).sum(axis=1)
     height, width = images.shape[1:3]
@@ -70,7 +78,7 @@ def image_scatter(points, images, title, n_cells=28):
 
 def _class_colours(n):
     if n <= 10:
-        return np.array([colors.to_rgb(f"C{i}") for i in range(n)])
+        return np.array(plt.get_cmap("tab10").colors)[:n]
     i = np.arange(n)
     light = i % 2
     hsv = np.stack([i / n, 0.9 - 0.35 * light, 0.7 + 0.25 * light], axis=1)
