@@ -13,7 +13,7 @@
 #
 # **You need** Python and NumPy, and to know what a Dense layer and a gradient step are.
 #
-# **Time** 45 minutes to read. All cells together run {{minutes}} minutes on two CPU
+# **Time** 45 minutes to read. All cells together take {{minutes}} minutes on two CPU
 # cores; on a GPU they have not been timed yet.
 
 # %% [markdown]

@@ -13,7 +13,7 @@
 #
 # **You need** lessons 01 and 02.
 #
-# **Time** 45 minutes to read. All cells together run {{minutes}} minutes on two CPU
+# **Time** 45 minutes to read. All cells together take {{minutes}} minutes on two CPU
 # cores; on a GPU they have not been timed yet.
 
 # %% [markdown]
