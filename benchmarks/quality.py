@@ -100,6 +100,7 @@ def learned_codes(shape):
         "03 denoising": (lambda: dense(32, corruption.MaskPixels(0.5)), 5),
         "04 k-sparse, denoising": (lambda: sparse(shape), 5),
         "05 variational": (lambda: models.dense_vae(shape, (512, 256), 32), 5),
+        "06 not moved": (lambda: dense(10), 8),
         "06 moved": (lambda: dense(10, corruption.RandomAffine(1.0)), 8),
     }
 
@@ -146,11 +147,12 @@ def measure_codes(seeds):
     pca = evaluation.fit_pca(images.x_train, 32)
     average = np.broadcast_to(images.x_train.mean(axis=0), images.x_test.shape)
     for seed in seeds:
-        x_hat = evaluation.pca_reconstruct(pca, images.x_test)
-        plain = {
-            "pixels": (lambda x: x.reshape(len(x), -1), None),
-            "PCA": (lambda x: pca.transform(x.reshape(len(x), -1)), x_hat),
-        }
+        plain = {"pixels": (lambda x: x.reshape(len(x), -1), None)}
+        for n in (32, 10):
+            plain[f"PCA, {n}"] = (
+                lambda x, n=n: pca.transform(x.reshape(len(x), -1))[:, :n],
+                evaluation.pca_reconstruct(pca, images.x_test, n),
+            )
         keras.utils.set_random_seed(seed)
         untrained = models.dense_autoencoder(shape, (512, 256), 32)
         plain["untrained"] = (untrained.encode, None)
