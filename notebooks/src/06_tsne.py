@@ -13,7 +13,7 @@
 #
 # **You need** lessons 01 to 05.
 #
-# **Time** 60 minutes to read. All cells together run {{minutes}} minutes on two CPU
+# **Time** 60 minutes to read. All cells together take {{minutes}} minutes on two CPU
 # cores; on a GPU they have not been timed yet.
 
 # %% [markdown]
@@ -66,13 +66,12 @@ image_shape, real = x_train.shape[1:], full and images.name == "mnist"
 
 # %%
 def train(model, x, epochs, loss="mse", peak=2e-3):
-    """Train with warm-up and cosine; return the seconds it took."""
+    """Train with warm-up and cosine."""
     rate = training.warmup_cosine(peak, len(x), batch_size, epochs)
     optimizer = keras.optimizers.Adam(rate, clipnorm=1.0)
     model.compile(optimizer, loss=loss, **training.fast_settings())
-    progress, how = lesson.Progress(), {"batch_size": batch_size, "epochs": epochs}
-    model.fit(x, verbose=0, callbacks=[progress], **how)
-    return progress.seconds
+    how = {"batch_size": batch_size, "epochs": epochs, "verbose": 0}
+    model.fit(x, callbacks=[lesson.Progress()], **how)
 
 
 # %%
@@ -81,7 +80,8 @@ letters = glyphs.draw(n_letters + n_map, seed=2, characters="".join(alphabet))
 seen, held_out = letters.images[:n_letters], letters.images[n_letters:]
 y_letters = letters.labels[n_letters:]
 reader = models.conv_autoencoder(seen.shape[1:], (16, 32, 64), 64)
-reader_seconds = train(reader, seen, letter_epochs)
+z_untrained = reader.encode(held_out)
+train(reader, seen, letter_epochs)
 z_letters = reader.encode(held_out)
 
 # %% [markdown]
@@ -157,7 +157,7 @@ assert np.isclose(packaged, overlap(some, some_map))
 # are among the 10 nearest on the map and not in the code. Each costs by how far down the
 # code's list it really stands. It is 1 without any, and about 0.5 by chance. And the
 # *neighbours' accuracy*: let the 10 nearest on the map vote on the class. It uses labels, but
-# only to score.
+# only to score. The first two judge a map against the space that it shows, each against its own.
 
 
 # %%
@@ -172,10 +172,12 @@ def judge(z, points, labels):
 
 
 columns = ("map of", "trustworthiness", "overlap", "neighbours' accuracy")
+by_chance = ("chance", 0.5, 10 / (n_map - 1), 1 / len(alphabet))
 letter_scores = {
     name: judge(z, points, y_letters) for name, (z, points) in letter_maps.items()
 }
-lesson.Table(columns, [(name, *row) for name, row in letter_scores.items()], digits=3)
+rows = [by_chance, *((name, *row) for name, row in letter_scores.items())]
+lesson.Table(columns, rows, digits=3)
 
 # %% [markdown]
 # Two components keep few of the neighbours, and these hardly tell the letter. PCA keeps what
@@ -190,7 +192,7 @@ lesson.Table(columns, [(name, *row) for name, row in letter_scores.items()], dig
 # p_{ij} = \frac{p_{j|i} + p_{i|j}}{2n}$$
 #
 # The width $\sigma_i$ is chosen for each point, so that it has the same number of
-# neighbours everywhere: the *perplexity*, $e^{\mathrm{entropy}}$ of $p_{\cdot|i}$.
+# neighbours, in effect, everywhere: the *perplexity*, $e^{\mathrm{entropy}}$ of $p_{\cdot|i}$.
 
 # %% [markdown]
 # On the map the chances fall more slowly, with the heavy tail of a Student t distribution,
@@ -233,9 +235,10 @@ exact = manifold.TSNE(perplexity=20, method="exact", init="pca", random_state=6)
     some
 )
 p = affinities(some, 20)
+flat_loss = min(map_loss(p, scale * some_map) for scale in np.logspace(-3, 2, 30))
 print(f"loss of the trained map {map_loss(p, exact.embedding_):.3f}", end=", ")
 print(f"scikit-learn says {exact.kl_divergence_:.3f}")
-print(f"loss of the PCA map {map_loss(p, 1e-4 * some_map):.3f}")
+print(f"loss of the PCA map, at its best scale, {flat_loss:.3f}")
 
 # %% [markdown]
 # The first kind costs more: a large $p$ meets a small $q$. So neighbours are kept together.
@@ -243,7 +246,7 @@ print(f"loss of the PCA map {map_loss(p, 1e-4 * some_map):.3f}")
 
 # %%
 assert abs(map_loss(p, exact.embedding_) / exact.kl_divergence_ - 1) < 0.02
-assert map_loss(p, exact.embedding_) < map_loss(p, 1e-4 * some_map)
+assert map_loss(p, exact.embedding_) < flat_loss
 
 
 # %%
@@ -255,15 +258,18 @@ def tsne(z, perplexity=30, seed=6, init="pca"):
 
 letter_maps |= {
     "pixels, t-SNE": (held_out, tsne(held_out)),
+    "untrained codes, t-SNE": (z_untrained, tsne(z_untrained)),
     "codes, t-SNE": (z_letters, tsne(z_letters)),
 }
-for name in ("pixels, t-SNE", "codes, t-SNE"):
+for name in ("pixels, t-SNE", "untrained codes, t-SNE", "codes, t-SNE"):
     letter_scores[name] = judge(*letter_maps[name], y_letters)
 
 # %%
 side_by_side(
     {
-        f"{name}: neighbours tell {letter_scores[name][2]:.0%}": letter_maps[name][1]
+        f"{name}: neighbours right for {letter_scores[name][2]:.0%}": letter_maps[name][
+            1
+        ]
         for name in ("pixels, t-SNE", "codes, t-SNE")
     },
     *(y_letters, alphabet),
@@ -271,7 +277,7 @@ side_by_side(
 plt.show()
 
 # %%
-rows = [(name, *row) for name, row in letter_scores.items()]
+rows = [by_chance, *((name, *row) for name, row in letter_scores.items())]
 in_code = {"pixels themselves": held_out, "codes themselves": z_letters}
 rows += [
     (name, "1", "1", evaluation.neighbour_accuracy(z, y_letters))
@@ -285,14 +291,17 @@ lesson.Table(columns, rows, digits=3)
 #   together, in one piece or in a few.
 # - The map is not the code. The last rows ask the neighbours in all dimensions.
 # - Wrong conclusion: "the network has understood letters, look at the islands". The map of
-#   raw pixels has islands, too. How much is the network's, only the numbers tell.
+#   raw pixels has islands, too. What training added stands in the last column, between the
+#   rows of pixels, untrained codes and codes.
 
 # %%
 for space in ("pixels", "codes"):
     flat, unfolded = (letter_scores[f"{space}, {how}"] for how in ("PCA", "t-SNE"))
     assert all(new > old for old, new in zip(flat, unfolded, strict=True))
 if full:
-    assert letter_scores["codes, t-SNE"][2] > letter_scores["pixels, t-SNE"][2] + 0.05
+    trained_map = letter_scores["codes, t-SNE"]
+    assert trained_map[2] > letter_scores["pixels, t-SNE"][2] + 0.05
+    assert trained_map[2] > letter_scores["untrained codes, t-SNE"][2] + 0.05
 
 # %%
 plots.image_scatter(
@@ -337,7 +346,8 @@ plt.show()
 # %% [markdown]
 # With a perplexity of 2, each point is told to have two neighbours and to care for nobody
 # else. So it gets its two, and they clump. The clumps are made by the setting. Before you
-# believe in an island, raise the perplexity, and look whether it stays.
+# believe in an island, raise the perplexity, and look whether it stays. If it goes, that
+# proves little: a high perplexity merges small islands that are real.
 
 # %%
 assert even["perplexity 2"] < even["perplexity 30"] - 0.1
@@ -345,8 +355,8 @@ assert even["perplexity 2"] < even["perplexity 30"] - 0.1
 # %% [markdown]
 # ## What else a map does not show
 #
-# Three experiments with clusters that we make ourselves, 100 points each in 50 dimensions,
-# so that we know the truth:
+# Three experiments with clusters that we make ourselves in 50 dimensions, so that we know
+# the truth:
 # - *distances*: three clusters on a line, the second gap 10 times the first;
 # - *sizes*: two clusters, one 10 times as wide as the other;
 # - *numbers*: two clusters equally wide, one with 10 times as many points.
@@ -355,12 +365,12 @@ assert even["perplexity 2"] < even["perplexity 30"] - 0.1
 
 
 # %%
-def clusters(centres, widths, sizes):
+def made_clusters(centres, widths, sizes):
     """Points around places on a line in 50 dimensions, and who belongs where."""
     rng = np.random.default_rng(1)
     parts = [rng.normal(0, w, (n, 50)) for w, n in zip(widths, sizes, strict=True)]
-    for part, centre in zip(parts, centres, strict=True):
-        part[:, 0] += centre
+    for part, place in zip(parts, centres, strict=True):
+        part[:, 0] += place
     return np.concatenate(parts), np.repeat(range(len(sizes)), sizes)
 
 
@@ -387,9 +397,9 @@ def widths(x, member):
 
 # %%
 hidden = {
-    "gap between clusters": (gaps, clusters((0, 30, 330), (1, 1, 1), (100, 100, 100))),
-    "width of a cluster": (widths, clusters((0, 100), (1, 10), (100, 100))),
-    "width, ten times the points": (widths, clusters((0, 30), (1, 1), (40, 400))),
+    "gap between clusters": (gaps, made_clusters((0, 30, 330), (1, 1, 1), [100] * 3)),
+    "width of a cluster": (widths, made_clusters((0, 100), (1, 10), (100, 100))),
+    "width, ten times the points": (widths, made_clusters((0, 30), (1, 1), (40, 400))),
 }
 ratios = {
     name: (float(measure(x, member)), float(measure(tsne(x, 20), member)))
@@ -438,7 +448,7 @@ plt.show()
 
 # %%
 rows = [(f"perplexity {p}", *row) for p, row in perplexity_scores.items()]
-rows.insert(0, ("PCA", *judge(z_letters, pca_map(z_letters), y_letters)))
+rows.insert(0, ("PCA", *letter_scores["codes, PCA"]))
 lesson.Table(columns, rows, digits=3)
 
 # %%
@@ -479,6 +489,9 @@ alike = {
     start: tuple(map(float, agreement([starts[start, seed] for seed in (1, 2, 3)])))
     for start in ("pca", "random")
 }
+alike["one of each"] = tuple(
+    map(float, agreement([starts["pca", 1], starts["random", 1]]))
+)
 alike_columns = ("start", "what Procrustes leaves", "neighbours in common")
 lesson.Table(
     alike_columns,
@@ -488,32 +501,34 @@ lesson.Table(
 
 # %% [markdown]
 # **What to notice**
-# - From the PCA map all seeds give one map. From random places the islands come again, but
-#   lie elsewhere: where an island lies is an accident of the start.
+# - The start decides. From the PCA map all seeds give one and the same map. From random
+#   places the islands come again, but lie elsewhere: where an island lies is an accident.
 # - Most neighbours stay in common, even where the picture looks new. They are what t-SNE
-#   keeps.
-# - So all six are equally good maps, by all three numbers.
-# - Perplexity 2 crumbles. From 5 to 100 the numbers change less than the look.
+#   keeps. So all these maps are about equally good, by all three numbers.
+# - At perplexity 2 the map crumbles, and keeps fewer neighbours. From 5 to 100 trust and
+#   overlap change less than the look.
 
 # %%
 assert alike["pca"][0] < alike["random"][0]
-assert alike["random"][1] > 0.3
-assert perplexity_scores[2][0] < perplexity_scores[30][0]
-trusted = [trust for trust, *_ in start_scores.values()]
-assert max(trusted) - min(trusted) < 0.03
+assert alike["random"][1] > (0.5 if full else 0.3)
+crumbled, whole = (np.array(perplexity_scores[p][:2]) for p in (2, 30))
+assert np.all(crumbled < whole)
+spreads = np.ptp(list(start_scores.values()), axis=0)
+assert spreads[0] < 0.03
+assert spreads.max() < (0.1 if full else 0.2)
 
 # %% [markdown]
 # ## Digits: the codes of lessons 01 to 05
 #
 # Now five models on the digits, one from each lesson, with a code of 32 units where it makes
-# sense. Beside them, as always, what needs no learning: pixels, PCA, and the encoder of
-# lesson 01 before training.
+# sense. Beside them, as always, what needs no training of a network: pixels, PCA, and the
+# encoder of lesson 01 as it starts.
 
 
 # %%
-def dense(**options):
+def dense(size=32, **options):
     keras.utils.set_random_seed(6)
-    return models.dense_autoencoder(image_shape, (512, 256), 32, **options)
+    return models.dense_autoencoder(image_shape, (512, 256), size, **options)
 
 
 def sparse(units=1000, k=70):
@@ -536,7 +551,7 @@ trained = {
 
 # %%
 for name, model in trained.items():
-    seconds = train(model, x_train, epochs, loss=None if "05" in name else "mse")
+    train(model, x_train, epochs, loss=None if "05" in name else "mse")
 
 
 # %%
@@ -547,9 +562,16 @@ def encode(model, x):
 
 
 pca = evaluation.fit_pca(x_train, 32)
+
+
+def components(x, n):
+    return pca.transform(x.reshape(len(x), -1))[:, :n]
+
+
 encoders = {
     "pixels": lambda x: x,
-    "PCA, 32": lambda x: pca.transform(x.reshape(len(x), -1)),
+    "PCA, 32": lambda x: components(x, 32),
+    "PCA, 10": lambda x: components(x, 10),
     "untrained": untrained.encode,
 }
 encoders |= {n: lambda x, m=model: encode(m, x) for n, model in trained.items()}
@@ -583,8 +605,8 @@ rows += [
 lesson.Table(columns, rows, digits=3)
 
 # %% [markdown]
-# On digits the raw pixels come closer to the learned code than they did on letters. MNIST's
-# digits are centred and of one size, so that pixels can be compared. The letters were not.
+# On digits the raw pixels come closer to the learned code than they did on letters. One
+# reason may be that MNIST's digits are centred and of one size, and the letters were not.
 
 # %%
 flat, unfolded = (digit_scores[f"01 dense, {how}"] for how in ("PCA", "t-SNE"))
@@ -627,8 +649,9 @@ for name, c in found.items():
     assert np.isclose(agreements[name]["accuracy"], by_hand)
 
 # %%
-columns = ("clusters by k-means on", "accuracy", "ARI", "NMI")
-lesson.Table(columns, [(n, *a.values()) for n, a in agreements.items()], digits=3)
+cluster_columns = ("clusters by k-means on", "accuracy", "ARI", "NMI")
+rows = [(name, *agreed.values()) for name, agreed in agreements.items()]
+lesson.Table(cluster_columns, rows, digits=3)
 
 # %% [markdown]
 # What are these clusters, if not the digits? The average image of each tells, and under
@@ -644,25 +667,36 @@ def show_clusters(name, title):
     averages = np.stack([images.x_val[group].mean(axis=0) for group in groups])
     plots.reconstructions(averages, row_names=(name,), title=title, column_names=heads)
     plt.show()
+    return [int(n.argmax()) for n in labels]
 
 
-show_clusters("01 dense", "Clusters of the plain code: ways of writing, not digits")
+heads = show_clusters(
+    "01 dense", "Clusters of a plain code: some are digits, some slants"
+)
 
 # %% [markdown]
 # **What to notice**
-# - Learning to reconstruct does little for clusters. A code has to hold slant, stroke and
-#   place, for the decoder needs them, and k-means counts them like everything else.
-# - So one digit fills several clusters, each with its own slant, and others share one.
+# - Learning to reconstruct does not do much for clusters. A code has to hold slant, stroke
+#   and place, for the decoder needs them, and k-means counts them like everything else.
+# - So a 1 that leans and one that stands have a cluster each, and other digits share one.
+
+# %%
+if real:
+    assert heads.count(1) == 2
+    assert max(row["accuracy"] for row in agreements.values()) < 0.75
 
 # %% [markdown]
 # ## Teach it what to forget
 #
-# In lesson 03 a code did not hold the noise that it was taught to undo. The same works for
-# other things. Move the image at random: turn it, lean it, scale it, shift it. And ask for
-# the digit as it stood before. Where it stood, the moved image does not tell. So the code
-# need not hold how the digit was written down, only what it is.
+# In lesson 03 a model learned to give back the image without its noise. The same can be done
+# with other damage. Move the image at random: turn it, lean it, scale it, shift it. And ask
+# for the digit as it stood before. How it stood, the moved image does not tell. So there is
+# no use for slant, size and place in the code.
 #
-# > **Predict.** What will this do to the reconstruction? And to k-means?
+# We give it 10 numbers and a few more epochs. For a fair comparison a second model gets the
+# same, but no moves.
+#
+# > **Predict.** What will the moves do to the reconstruction? And to k-means?
 
 # %%
 moves = corruption.RandomAffine(1.0)
@@ -674,47 +708,56 @@ plots.reconstructions(
 plt.show()
 
 # %%
-keras.utils.set_random_seed(6)
-trained["moved"] = models.dense_autoencoder(
-    image_shape, (512, 256), 10, corruption=moves
-)
-moved_seconds = train(trained["moved"], x_train, long_epochs)
-encoders["moved"] = trained["moved"].encode
+trained |= {"not moved": dense(10), "moved": dense(10, corruption=moves)}
+for name in ("not moved", "moved"):
+    train(trained[name], x_train, long_epochs)
+    encoders[name] = trained[name].encode
+    codes[name] = encoders[name](images.x_val)
+    found[name] = by_k_means(codes[name])
+    agreements[name] = evaluation.cluster_agreement(y_val, found[name])
 
 # %%
 plots.reconstructions(
-    *(images.x_val[:10], trained["moved"].reconstruct(images.x_val[:10])),
-    row_names=("image", "ten numbers"),
-    title="What the code keeps: the digit, in an average hand",
+    images.x_val[:10],
+    *(trained[name].reconstruct(images.x_val[:10]) for name in ("not moved", "moved")),
+    row_names=("image", "not moved", "moved"),
+    title="Ten numbers: what is not worth keeping comes back as an average",
 )
 plt.show()
 
 # %%
-codes["moved"] = trained["moved"].encode(images.x_val)
-found["moved"] = by_k_means(codes["moved"])
-agreements["moved"] = evaluation.cluster_agreement(y_val, found["moved"])
-shown = ("pixels", "01 dense", "moved")
-lesson.Table(columns, [(n, *agreements[n].values()) for n in shown], digits=3)
+shown = ("pixels", "01 dense", "not moved", "moved")
+rows = [(name, *agreements[name].values()) for name in shown]
+lesson.Table(cluster_columns, rows, digits=3)
 
 # %%
-show_clusters("moved", "Clusters of the code that forgets: digits")
+heads = show_clusters("moved", "Clusters of the code that forgets: digits")
 
 # %% [markdown]
-# Its pictures are poor, and its clusters are the best. A code is good *for something*. What to forget was our knowledge, put in by hand: that a digit stays the same
-# digit when it leans. No label was used in training or clustering. How far to move, and ten
-# numbers, we did choose by labels of validation images, and a purist would count that.
+# Its pictures are poor, and its clusters are the best. A code is good *for something*. Ten
+# numbers help by themselves, since there is less room for how a digit was written. The moves
+# do the rest. That a leaning digit is the same digit was our knowledge, put in by hand.
+# Stroke and style stay in the code: nobody changed those.
+#
+# Training and clustering used no labels. But how far to move, and the ten units, were chosen
+# by labels of validation images. So the method is not entirely without labels.
 
 # %%
-assert agreements["moved"]["accuracy"] > agreements["pixels"]["accuracy"]
+if full:
+    assert agreements["moved"]["accuracy"] > agreements["pixels"]["accuracy"]
 if real:
-    assert agreements["moved"]["accuracy"] > agreements["01 dense"]["accuracy"] + 0.1
+    rival = max(row["accuracy"] for n, row in agreements.items() if n != "moved")
+    assert agreements["moved"]["accuracy"] > rival + 0.05
 
 # %% [markdown]
 # ## Now the test images: search
 #
 # Everything is decided, so the test images come out. First a search: give an image, get the
 # ten nearest. *Precision at 10* is the share of the ten that show the same digit, averaged
-# over all test images as queries.
+# over all test images as queries. What is wrong gets a red frame.
+#
+# > **Predict.** Pixels, 32 principal components, or the ten numbers that forget: which finds
+# > the most?
 
 # %%
 test_codes = {name: encoder(x_test) for name, encoder in encoders.items()}
@@ -741,10 +784,18 @@ show_search("PCA, 32", "32 principal components")
 # %%
 show_search("moved", "the code of ten numbers that forgets")
 
+# %% [markdown]
+# **What to notice**
+# - All three are good, pixels included: of ten neighbours nine are right. With 784 numbers
+#   an image, pixels are the slowest to search.
+# - By the code that forgets, a slanted digit finds upright ones. It still finds strokes of
+#   its own thickness: that was not among the moves.
+
 # %%
-assert np.isclose(
-    right["moved"].mean(), evaluation.retrieval_precision(test_codes["moved"], y_test)
-)
+precision = evaluation.retrieval_precision(test_codes["moved"], y_test)
+assert np.isclose(right["moved"].mean(), precision)
+if real:
+    assert precision > right["pixels"].mean() + 0.01
 
 # %% [markdown]
 # ## Which code is the best?
@@ -763,12 +814,12 @@ kinds = images.y_train[: len(probed["pixels"])]
 def worth(name):
     """Numbers in the code, probe, precision at 10, accuracy of clusters."""
     z = test_codes[name]
-    clusters = evaluation.cluster_agreement(y_test, by_k_means(z))
+    agreed = evaluation.cluster_agreement(y_test, by_k_means(z))
     return (
         str(z[0].size),
         evaluation.linear_probe(probed[name], kinds, z, y_test),
         evaluation.retrieval_precision(z, y_test),
-        clusters["accuracy"],
+        agreed["accuracy"],
     )
 
 
@@ -776,32 +827,41 @@ table = {name: worth(name) for name in encoders}
 
 # %%
 errors = {n: evaluation.mse(x_test, m.reconstruct(x_test)) for n, m in trained.items()}
-errors["PCA, 32"] = evaluation.mse(x_test, evaluation.pca_reconstruct(pca, x_test))
+for n in (32, 10):
+    by_pca = evaluation.pca_reconstruct(pca, x_test, n)
+    errors[f"PCA, {n}"] = evaluation.mse(x_test, by_pca)
 average = np.broadcast_to(x_train.mean(axis=0), x_test.shape)
 floor = evaluation.mse(x_test, average)
 
-# %% tags=["numbers"]
+# %%
 rows = [
     (n, size, f"{errors[n]:.4f}" if n in errors else "-", *numbers)
     for n, (size, *numbers) in table.items()
 ]
+
+# %% tags=["numbers"]
 rows.insert(0, ("average image", "0", f"{floor:.4f}", "-", "-", "-"))
 what = ("code", "numbers", "MSE", "probe", "precision at 10", "k-means")
 lesson.Table(what, rows, digits=3)
 
 # %% [markdown]
 # **What to notice**
-# - No code wins every column. The one that draws best is not the one that sorts best.
-# - Pixels and PCA are strong among neighbours: a hard baseline, on digits that were centred
-#   for us. By clusters they are weak.
+# - No code wins every column. Of lessons 01 to 05 the convolutional one draws best and finds
+#   best, the sparse one is read best by a probe, and the variational one has the best
+#   clusters.
 # - The two that saw half of the pixels in training draw whole images too bright. Their error
 #   says little about their codes.
-# - Wrong conclusion: "the last row is the best code". For telling digits apart it is, with
-#   ten numbers. To draw them, PCA is better.
+# - Pixels and PCA are strong among neighbours: a hard baseline. By clusters they are weak.
+# - Wrong conclusion: "the last row is the best code". For telling digits apart it is hard to
+#   beat. To draw them, ten numbers that had nothing to forget are far better.
 
 # %%
 if real:
-    assert errors["moved"] > errors["PCA, 32"]
+    assert errors["moved"] > 1.3 * errors["not moved"]
+    learned = {
+        n: row[1:] for n, row in table.items() if n[:2] in ("01", "02", "03", "05")
+    }
+    assert max(learned, key=lambda n: learned[n][1]) == "02 convolutional"
     assert table["moved"][3] == max(row[3] for row in table.values())
     assert table["moved"][3] >= 0.80
 
@@ -810,7 +870,8 @@ if real:
 #
 # t-SNE pulls neighbours together and opens gaps between. So a map can be easier to cluster
 # than the code that it shows. Ten Gaussian clouds, a *mixture*, are fitted to the map, and
-# the best of ten starts is taken by likelihood. Along the way we look at the clock.
+# the best of ten starts is taken by likelihood. That this helps was seen on validation
+# images. Along the way we look at the clock.
 #
 # > **Predict.** t-SNE looks at pairs. Twice the points: how much longer?
 
@@ -820,6 +881,8 @@ for n in (n_digits // 5, 2 * n_digits // 5, n_digits):
     began = time.perf_counter()
     final_map = tsne(z_test[:n])
     map_seconds[n] = time.perf_counter() - began
+
+# %%
 rows = [(str(n), spent) for n, spent in map_seconds.items()]
 lesson.Table(("points", "seconds for a map"), rows, digits=1)
 
@@ -827,36 +890,74 @@ lesson.Table(("points", "seconds for a map"), rows, digits=1)
 # Distant points are lumped together (Barnes and Hut), and pairs need not be gone through one
 # by one. So the time grows faster than the number of points, but not with its square.
 
-# %%
-y_final = y_test[:n_digits]
-clouds = mixture.GaussianMixture(len(names), n_init=10, random_state=6)
-through_map = evaluation.cluster_agreement(y_final, clouds.fit_predict(final_map))
-direct = evaluation.cluster_agreement(y_final, by_k_means(z_test[:n_digits]))
-final_scores = judge(z_test[:n_digits], final_map, y_final)
 
 # %%
+def by_mixture(z):
+    """As many Gaussian clouds as classes: the best of ten starts, by likelihood."""
+    clouds = mixture.GaussianMixture(len(names), n_init=10, random_state=6)
+    return clouds.fit_predict(z)
+
+
+# %%
+y_final, spaces = y_test[:n_digits], {"code": z_test[:n_digits], "map": final_map}
+four = {
+    f"{name} on the {where}": evaluation.cluster_agreement(y_final, method(space))
+    for name, method in (("k-means", by_k_means), ("mixture", by_mixture))
+    for where, space in spaces.items()
+}
+
+# %%
+through_map = four["mixture on the map"]["accuracy"]
 plots.latent_scatter(
     *(final_map, y_final, names),
-    title=f"Test images: clusters on this map hit {through_map['accuracy']:.1%}",
+    title=f"Test images: a mixture on this map is right for {through_map:.1%}",
 )
 plt.show()
 
 # %%
-print("this map: trustworthiness {:.3f}, overlap {:.3f}".format(*final_scores))
-rows = [("k-means on the code", *direct.values())]
-rows += [("a mixture on its map", *through_map.values())]
+final_scores = judge(z_test[:n_digits], final_map, y_final)
+lesson.Table(columns, [("test digits, moved", *final_scores)], digits=3)
+
+# %%
+rows = [(name, *agreed.values()) for name, agreed in four.items()]
 lesson.Table(("clusters", "accuracy", "ARI", "NMI"), rows, digits=3)
 
 # %% [markdown]
-# The map may well be used for clusters, then, as long as a number says how good they are.
-# What it helps with is their shape: k-means wants round ones, and the code's are not.
-# And k-means is touchy: its score here is not that of the table above, on all test images.
-# Several ends have nearly the same inertia, and inertia knows nothing of digits.
+# Both methods gain by the map, whose islands are round and far apart. So a map may be used
+# to find clusters, as long as a number says how good they are.
+#
+# And why is k-means on the code so much worse here than in the table before? It sees fewer
+# images, and it is touchy. Here are ten runs from one start each, best inertia first:
+
+# %%
+ends = [
+    cluster.KMeans(len(names), n_init=1, random_state=seed).fit(spaces["code"])
+    for seed in range(10)
+]
+ends.sort(key=lambda end: end.inertia_)
+
+# %%
+rows = [
+    (
+        f"{end.inertia_ / ends[0].inertia_:.3f}",
+        evaluation.cluster_agreement(y_final, end.labels_)["accuracy"],
+    )
+    for end in ends
+]
+lesson.Table(("inertia, over the best", "accuracy"), rows, digits=3)
+
+# %% [markdown]
+# Ends that are next to each other by inertia lie far apart by accuracy, and ten other starts
+# may well miss the best of these. So say how many starts there were. And do not let the
+# labels choose among them, or the score is no longer that of a method without labels.
 
 # %%
 if real:
-    assert through_map["accuracy"] > direct["accuracy"]
-    assert through_map["accuracy"] >= 0.90
+    assert np.ptp([accuracy for _, accuracy in rows]) > 0.05
+    for how in ("k-means", "mixture"):
+        on_code, on_map = (four[f"{how} on the {w}"]["accuracy"] for w in spaces)
+        assert on_code < on_map
+    assert through_map >= 0.90
 
 # %% [markdown]
 # ## A new image on an old map
@@ -865,7 +966,9 @@ if real:
 # function, so there is nothing to apply. A simple way: find its five nearest neighbours by
 # code, and put it in the middle of their places on the map.
 #
-# We test that on points whose places we know: hide a fifth of the map, and place them anew.
+# Two tests. A map is drawn of four fifths of the points, and the others are placed on it: do
+# their neighbours there tell the right class? And some points of the map itself are placed
+# anew: how far from their true places? That is the best case, for they had a say in the map.
 
 
 # %%
@@ -875,42 +978,55 @@ def place(z_new, z_known, points, k=5):
 
 
 cut = n_digits * 4 // 5
-known, z_known, z_new = final_map[:cut], z_test[:cut], z_test[cut:n_digits]
+z_known, z_new = z_test[:cut], z_test[cut:n_digits]
+known = tsne(z_known)
 placed = place(z_new, z_known, known)
 
 
 # %%
+def right_by_vote(space, queries):
+    """Share of new points whose ten nearest known ones have their class in majority."""
+    votes = y_final[:cut][evaluation.nearest(space, 10, queries=queries)]
+    return float(np.mean([np.bincount(v).argmax() for v in votes] == y_final[cut:]))
+
+
+again = np.arange(cut) % 5 == 0
+replaced = place(z_known[again], z_known[~again], known[~again])
+
+
 def misplaced(points):
     """Median distance to the true places, as a share of the map's width."""
-    distance = np.linalg.norm(points - final_map[cut:], axis=1)
+    distance = np.linalg.norm(points - known[again], axis=1)
     return float(np.median(distance) / np.ptp(known, axis=0).mean())
 
 
-def told_by_neighbours(points):
-    """Share of points whose ten nearest on the map tell their class."""
-    votes = y_final[:cut][evaluation.nearest(known, 10, queries=points)]
-    kinds = [np.bincount(v).argmax() for v in votes]
-    return float(np.mean(kinds == y_final[cut:]))
-
-
-middle = np.broadcast_to(known.mean(axis=0), placed.shape)
-ways = {
-    "the middle of the map": middle,
-    "among its neighbours": placed,
-    "where t-SNE had it": final_map[cut:],
+# %%
+middle = known.mean(axis=0)
+off = {"placed": misplaced(replaced), "middle": misplaced(middle)}
+right_class = {
+    "placed": right_by_vote(known, placed),
+    "middle": right_by_vote(known, np.tile(middle, (len(z_new), 1))),
+    "code": right_by_vote(z_known, z_new),
 }
-rows = [(name, misplaced(m), told_by_neighbours(m)) for name, m in ways.items()]
-lesson.Table(("placed", "off by (share of width)", "class told"), rows, digits=3)
-
-# %% [markdown]
-# Half of them land within a small share of the width, and their new neighbours tell the
-# class nearly as well as the old. What it cannot do is to open a new island for a digit of
-# a kind never seen. openTSNE and umap-learn are packages with a `transform` of their own
-# for this; the course does without them.
 
 # %%
-assert misplaced(placed) < 0.5 * misplaced(middle)
-assert told_by_neighbours(placed) > told_by_neighbours(middle)
+rows = [
+    ("in the middle of the map", f"{off['middle']:.3f}", right_class["middle"]),
+    ("among its neighbours", f"{off['placed']:.3f}", right_class["placed"]),
+    ("not at all: by the code", "-", right_class["code"]),
+]
+lesson.Table(("placed", "off by (share of width)", "right by vote"), rows, digits=3)
+
+# %% [markdown]
+# Half of the points land within a small share of the width, and their new neighbours are
+# right nearly as often as those in the code. What it cannot do is to open a new island for a
+# digit of a kind never seen. openTSNE and umap-learn are packages with a `transform` of
+# their own for this; the course does without them.
+
+# %%
+assert off["placed"] < 0.5 * off["middle"]
+assert right_class["middle"] < right_class["placed"]
+assert right_class["placed"] > right_class["code"] - (0.1 if full else 0.2)
 
 # %% [markdown]
 # ## Exercises
@@ -973,13 +1089,13 @@ searcher = None  # a trained model
 searcher = models.dense_autoencoder(
     image_shape, (512, 256), 16, corruption=corruption.RandomAffine(0.5)
 )
-seconds = train(searcher, x_train[:15_000], 2 * long_epochs)
+train(searcher, x_train[:15_000], 2 * long_epochs)
 
 
 # %% tags=["nbval-check-output"]
 def finds_more(model):
-    z, flat = model.encode(images.x_val), images.x_val.reshape(len(y_val), -1)
-    rival = evaluation.retrieval_precision(pca.transform(flat)[:, :16], y_val)
+    z = encode(model, images.x_val)
+    rival = evaluation.retrieval_precision(components(images.x_val, 16), y_val)
     return z.shape[1] == 16 and evaluation.retrieval_precision(z, y_val) > rival
 
 
@@ -988,12 +1104,13 @@ lesson.check(3, searcher, finds_more, "What should a code forget, to find digits
 # %% [markdown]
 # ## Summary
 #
-# - PCA's map is flat and honest about distances, t-SNE's keeps neighbours and little else.
+# - PCA's map is flat: it draws no two points farther apart than they are, and many nearer.
+#   t-SNE's keeps neighbours and little else.
 # - A map needs a number: trustworthiness, overlap, and for classes the neighbours' accuracy.
 # - Islands can come from the perplexity, their places from the start, their sizes from the
 #   method.
-# - A code is good for something: to draw, to search, to sort. What it is taught to forget
-#   decides.
+# - A code is good for something: to draw, to search, to tell apart. What it was taught to
+#   forget is part of that.
 #
 # ## What to remember, in numbers
 
@@ -1006,8 +1123,9 @@ lesson.Table(
         ("neighbours kept, letters, t-SNE", f"{letter_scores['codes, t-SNE'][1]:.2f}"),
         ("k-means on pixels", f"{k_means['pixels']:.2f}"),
         ("on a plain code of 32 numbers", f"{k_means['01 dense']:.2f}"),
-        ("on a code that forgets moves", f"{k_means['moved']:.2f}"),
-        ("through its map", f"{through_map['accuracy']:.2f}"),
+        ("on ten numbers, nothing moved", f"{k_means['not moved']:.2f}"),
+        ("on ten numbers that forget moves", f"{k_means['moved']:.2f}"),
+        (f"through a map of {n_digits:,} of them", f"{through_map:.2f}"),
         (f"seconds for a map of {n_digits:,} points", f"{map_seconds[n_digits]:.0f}"),
     ],
 )
