@@ -1,7 +1,7 @@
 """Letters and digits with known factors: the data set that needs no network.
 
 Each character is turned once per font into a signed distance field. An image is
-that field, seen through a random affine map and cut at a random level, which
+that field, seen through a random affine map and thresholded at a random level, which
 makes the stroke thicker or thinner without a second rendering.
 """
 
@@ -13,6 +13,8 @@ import matplotlib
 import numpy as np
 from matplotlib.ft2font import FT2Font
 from scipy import ndimage
+
+from aelab import checks
 
 CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 # Upright fonts only: an italic would carry a slant that no factor tells of.
@@ -63,22 +65,31 @@ def draw(n, seed=0, characters=CHARACTERS):
 
     Args:
         n: Number of images, at least 1.
-        seed: Integer. The same seed draws the same images.
-        characters: String of characters to draw from, each of `CHARACTERS`.
+        seed: Integer of at least 0. The same seed draws the same images.
+        characters: String of characters to draw from, each one of `CHARACTERS`.
 
     Returns:
-        `Glyphs(images, labels, factors)`.
+        `Glyphs(images, labels, factors)`: images float32 in [0, 1] of shape
+        `(n, 28, 28, 1)`, labels int64 of shape `(n,)`, factors float32 of shape
+        `(n, 6)`, in the units of `FACTORS`.
 
     Raises:
-        ValueError: If `n` is below 1 or a character is unknown.
+        ValueError: If `n` or `seed` is no such integer, or if a character is unknown or
+            occurs twice.
+
+    Example:
+        >>> from aelab.data import glyphs
+        >>> images, labels, factors = glyphs.draw(3, seed=0, characters="AB")
+        >>> images.shape, factors.shape
+        ((3, 28, 28, 1), (3, 6))
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1. Received: n={n}")
-    unknown = sorted(set(characters) - set(CHARACTERS))
-    if unknown or not characters:
+    checks.integer("n", n)
+    checks.integer("seed", seed, low=0)
+    unknown = set(characters) - set(CHARACTERS)
+    if unknown or not characters or len(set(characters)) < len(characters):
         raise ValueError(
-            "characters must be a non-empty string of letters from "
-            f"{CHARACTERS!r}. Received: characters={characters!r}"
+            f"characters must be a string of different characters of {CHARACTERS!r}, "
+            f"at least one. Received: characters={characters!r}"
         )
     rng = np.random.default_rng(seed)
     labels = rng.integers(len(characters), size=n)
@@ -97,20 +108,21 @@ def draw(n, seed=0, characters=CHARACTERS):
 
 def _render(fields, factors):
     """Sample distance fields through each image's inverse affine map."""
-    rotation, slant, scale, stroke, shift_x, shift_y = factors.T[:, :, None]
+    factor = dict(zip(FACTORS, factors.T[:, :, None], strict=True))
+    scale = factor["scale"]
     centre = (IMAGE_SIZE - 1) / 2
     y, x = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE].reshape(2, 1, -1).astype("float32")
     # Image coordinates with the origin in the middle and y pointing up.
-    x = x - centre - shift_x
-    y = centre - y - shift_y
-    angle = np.radians(rotation)
+    x = x - centre - factor["shift_x"]
+    y = centre - y - factor["shift_y"]
+    angle = np.radians(factor["rotation"])
     turned_x = np.cos(angle) * x + np.sin(angle) * y
     turned_y = np.cos(angle) * y - np.sin(angle) * x
-    field_x = (turned_x - slant * turned_y) / scale * _FIELD_STEP
+    field_x = (turned_x - factor["slant"] * turned_y) / scale * _FIELD_STEP
     field_y = turned_y / scale * _FIELD_STEP
     middle = (_FIELD_SIZE - 1) / 2
     distance = _bilinear(fields, middle - field_y, middle + field_x)
-    inside = distance / _FIELD_STEP * scale + stroke + 0.5
+    inside = distance / _FIELD_STEP * scale + factor["stroke"] + 0.5
     return np.clip(inside, 0, 1).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
 
 
