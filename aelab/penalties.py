@@ -1,7 +1,24 @@
-"""What a code is charged for: penalties that `Autoencoder` adds to its loss.
+"""Penalties on a code, which `Autoencoder` adds to its loss. Lesson 05.
 
-Each is called with a batch of clean images and the encoder, and returns a scalar that
-`weight` multiplies: an average over the batch, so that its size does not matter.
+To write one, subclass `Penalty` and define `measure`; register the class, and a model
+that was saved with it loads again:
+
+    import keras
+    from keras import ops
+    from aelab import models, penalties
+
+    @keras.saving.register_keras_serializable(package="my_course")
+    class L2Penalty(penalties.Penalty):
+        def measure(self, z, x, encoder):
+            units = tuple(range(1, len(z.shape)))  # of a vector or a feature map
+            return ops.sum(ops.square(z), axis=units)
+
+    models.dense_autoencoder((28, 28, 1), penalty=L2Penalty(0.01))
+
+In the logs each is called `penalty`. A further argument of `__init__` has to be
+returned by a `get_config` of its own, as in `KLSparsity`. Test a penalty through `fit`:
+in a compiled step a size such as `ops.shape(z)[0]` is a tensor; `z.shape[1]` is a
+number.
 """
 
 import math
@@ -9,53 +26,103 @@ import math
 import keras
 from keras import ops
 
-from aelab import losses
+from aelab import checks, losses
 
 
-class _Penalty(keras.layers.Layer):
-    def __init__(self, weight, **kwargs):
-        super().__init__(**kwargs)
-        if not weight >= 0:
-            raise ValueError(f"weight must be 0 or more. Received: weight={weight}")
-        self.weight = weight
+class Penalty(keras.layers.Layer):
+    """Base of the penalties: a number for each image that `weight` multiplies.
 
-    def get_config(self):
-        return {**super().get_config(), "weight": self.weight}
-
-
-@keras.saving.register_keras_serializable(package="aelab")
-class L1Sparsity(_Penalty):
-    """The sum of a code's absolute values, averaged over the batch. Lesson 04.
-
-    Formula: mean_n(sum_j(abs(z_nj)))
+    A Keras layer, so that a model tracks and saves its variables. `weight` is such a
+    variable, not trained: set it (`penalty.weight = 0.1`) or let `training.Ramp` move
+    it.
 
     Args:
-        weight: What the loss multiplies it by, 0 or more.
+        weight: Weight of the penalty in the loss, 0 or more.
+
+    Raises:
+        ValueError: If `weight` is negative or no number.
     """
 
-    def call(self, x, encoder):
-        code = ops.cast(encoder(x), "float32")
-        return ops.mean(ops.sum(ops.abs(code), axis=tuple(range(1, len(code.shape)))))
+    def __init__(self, weight, **kwargs):
+        super().__init__(**kwargs)
+        checks.number("weight", weight, low=0)
+        self._weight = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(weight),
+            dtype="float32",
+            trainable=False,
+            name="weight",
+        )
+        self.built = True  # There is nothing else to build.
+
+    @property
+    def weight(self):
+        """Weight of the penalty in the loss, a variable; setting it assigns to it."""
+        return self._weight
+
+    @weight.setter
+    def weight(self, value):
+        self._weight.assign(value)
+
+    def check_encoder(self, encoder):
+        """Raise ValueError if the penalty cannot work with an encoder."""
+
+    def measure(self, z, x, encoder):
+        """The penalty of a batch, before it is weighted. Subclasses define it.
+
+        Args:
+            z: Tensor of codes as they are decoded, shape `(n, ...)`.
+            x: Tensor of the input images, before any corruption, shape `(n, ...)`.
+            encoder: The Keras model from images to codes.
+
+        Returns:
+            Tensor of shape `(n,)`, one value for each image, or of shape `()`, one
+            value for the batch that does not grow with its size.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define measure().")
+
+    def get_config(self):
+        """Arguments from which Keras builds the penalty again."""
+        weight = float(ops.convert_to_numpy(self.weight))
+        return {**super().get_config(), "weight": weight}
 
 
 @keras.saving.register_keras_serializable(package="aelab")
-class KLSparsity(_Penalty):
-    """How far the units' mean activities are from a target, in nats. Lesson 04.
+class L1Sparsity(Penalty):
+    """The sum of a code's absolute values. Lesson 05.
+
+    Formula: sum_j(abs(z_j)) for each image
+
+    Args:
+        weight: Weight of the penalty in the loss, 0 or more.
+    """
+
+    def measure(self, z, x, encoder):
+        """float32 tensor of shape `(n,)`, in units of the code."""
+        z = ops.cast(z, "float32")
+        return ops.sum(ops.abs(z), axis=tuple(range(1, len(z.shape))))
+
+
+@keras.saving.register_keras_serializable(package="aelab")
+class KLSparsity(Penalty):
+    """Distance of the units' mean activities from a target, in nats. Lesson 05.
 
     Formula: sum_j(KL(Bernoulli(target) || Bernoulli(mean_n(z_nj))))
 
-    The mean over a batch of n images scatters, with variance v_j / n, and the KL of a
-    mean that scatters is too large: by 1/2 KL''(mean) v_j / n to second order. That is
-    taken off, so that the number hardly depends on the batch size; near 0 it may come
-    out a little below. Use batches in which each unit wakes several times.
+    The mean over a batch of n images is itself an estimate, with variance v_j / n, and
+    the KL of an estimate is too large on average: by 1/2 KL''(mean) v_j / n, the second
+    term of its Taylor series. That bias is taken off, so that the number hardly depends
+    on the batch size; near 0 it may come out a little below. Use batches in which each
+    unit is active several times.
 
     Args:
         target: Mean activity that each unit should have, in (0, 1).
-        weight: What the loss multiplies it by, 0 or more.
+        weight: Weight of the penalty in the loss, 0 or more.
 
     Raises:
-        ValueError: If an argument is out of range, or the encoder does not end in a
-            sigmoid: other activities have no Bernoulli distribution.
+        ValueError: If an argument is out of range, or, when a model is built with it,
+            the code does not end in a sigmoid: other activities have no Bernoulli
+            distribution.
 
     Reference: Ng, 2011, "Sparse Autoencoder", CS294A lecture notes.
     """
@@ -66,38 +133,51 @@ class KLSparsity(_Penalty):
             raise ValueError(f"target must be in (0, 1). Received: target={target}")
         self.target = target
 
-    def call(self, x, encoder):
-        activation = getattr(encoder.layers[-1], "activation", None)
+    def check_encoder(self, encoder):
+        """Raise ValueError unless the encoder's output comes from a sigmoid."""
+        # The layer that gives the code, wherever it stands in the list.
+        layer = encoder.outputs[0]._keras_history.operation
+        activation = getattr(layer, "activation", None)
         if activation is not keras.activations.sigmoid:
             raise ValueError(
                 "KLSparsity needs activities in [0, 1]: end the encoder in a sigmoid "
-                f"(latent_activation='sigmoid'). Received: activation={activation}"
+                "(latent_activation='sigmoid'). Received: an encoder that ends in "
+                f"{layer.name!r} with activation {activation}"
             )
-        code = ops.cast(encoder(x), "float32")
-        code = ops.reshape(code, (ops.shape(code)[0], -1))
-        activity = ops.mean(code, axis=0, keepdims=True)
-        n = ops.cast(ops.shape(code)[0], "float32")
-        squares = ops.sum(ops.square(code - activity), axis=0)
-        scatter = squares / ops.maximum(n - 1, 1) / n
+
+    def measure(self, z, x, encoder):
+        """float32 tensor of shape `()`, in nats, for the batch's mean activities."""
+        z = ops.cast(z, "float32")
+        z = ops.reshape(z, (ops.shape(z)[0], -1))
+        n = ops.cast(ops.shape(z)[0], "float32")
+        activity = ops.mean(z, axis=0)
+        kl = losses.kl_bernoulli(self.target, activity[None])[0]
+        # What the KL is too large by, on average: half its curvature in the mean
+        # activity times the variance of that mean.
+        squares = ops.sum(ops.square(z - activity), axis=0)
+        variance_of_mean = squares / ops.maximum(n - 1, 1) / n
         curvature = self.target / ops.square(activity + losses.MARGIN)
         curvature += (1 - self.target) / ops.square(1 - activity + losses.MARGIN)
-        kl = losses.kl_bernoulli(self.target, activity)[0]
-        return kl - ops.sum(curvature[0] * scatter) / 2
+        return kl - ops.sum(curvature * variance_of_mean) / 2
 
     def get_config(self):
+        """Arguments from which Keras builds the penalty again."""
         return {**super().get_config(), "target": self.target}
 
 
 @keras.saving.register_keras_serializable(package="aelab")
-class Contractive(_Penalty):
-    """How strongly a code answers to small changes of the image. Lesson 04.
+class Contractive(Penalty):
+    """How strongly a code responds to small changes of the image. Lesson 05.
 
-    Formula: mean_n(sum_ij((dz_nj / dx_ni)^2)), the squared Frobenius norm of the
+    Formula: sum_ij((dz_j / dx_i)^2) for each image, the squared Frobenius norm of the
     encoder's Jacobian J. Estimated by ||J v||^2 with one v from N(0, I) for each image,
     whose expectation is that norm; v is drawn afresh in each call.
 
+    The Jacobian is that of the encoder as it is at inference (no dropout), at the
+    uncorrupted image.
+
     Args:
-        weight: What the loss multiplies it by, 0 or more.
+        weight: Weight of the penalty in the loss, 0 or more.
         exact: Take every column of J in its turn: as many passes through the encoder
             as an image has values. For small inputs.
         seed: Integer. Default: drawn from Keras's global seed.
@@ -107,21 +187,31 @@ class Contractive(_Penalty):
 
     def __init__(self, weight, exact=False, seed=None, **kwargs):
         super().__init__(weight, **kwargs)
-        self.exact, self.seed = exact, seed
+        self.exact = exact
+        self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, x, encoder):
-        n = ops.shape(x)[0]
-        if self.exact:
-            size = math.prod(x.shape[1:])
-            units = ops.reshape(ops.eye(size, dtype=x.dtype), (size, *x.shape[1:]))
-            v = ops.tile(units, (n, *[1] * (len(x.shape) - 1)))
-            x = ops.repeat(x, size, axis=0)
-        else:
+    def measure(self, z, x, encoder):
+        """float32 tensor of shape `(n,)`, in squared code units per squared pixel."""
+        x = ops.cast(x, encoder.inputs[0].dtype)
+        if not self.exact:
             shape = ops.shape(x)
             v = keras.random.normal(shape, dtype=x.dtype, seed=self.seed_generator)
+            return self._squared_change(encoder, x, v)
+        size = math.prod(x.shape[1:])
+        n = ops.shape(x)[0]
+        # Each image, once with each unit vector.
+        unit_vectors = ops.reshape(ops.eye(size, dtype=x.dtype), (size, *x.shape[1:]))
+        v = ops.tile(unit_vectors, (n, *[1] * (len(x.shape) - 1)))
+        columns = self._squared_change(encoder, ops.repeat(x, size, axis=0), v)
+        return ops.sum(ops.reshape(columns, (n, size)), axis=1)
+
+    def _squared_change(self, encoder, x, v):
+        """Squared length of J v at each image."""
         _, change = ops.jvp(encoder, (x,), (v,))
-        return ops.sum(ops.square(ops.cast(change, "float32"))) / ops.cast(n, "float32")
+        change = ops.cast(change, "float32")
+        return ops.sum(ops.square(change), axis=tuple(range(1, len(change.shape))))
 
     def get_config(self):
+        """Arguments from which Keras builds the penalty again."""
         return {**super().get_config(), "exact": self.exact, "seed": self.seed}

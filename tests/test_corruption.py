@@ -1,4 +1,4 @@
-"""Damage to images: its statistics, when it is drawn, and what is refused.
+"""Corruptions: their statistics, when they are drawn, and what is refused.
 
 Statistics are held against closed forms, within five standard errors.
 """
@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 from scipy import ndimage
 
-from aelab import corruption, evaluation, glyphs, models, training
+from aelab import corruption
 from aelab.corruption import (
     AdditiveGaussian,
     MaskPatch,
@@ -19,37 +19,18 @@ from aelab.corruption import (
     SaltAndPepper,
 )
 
-LEVELLED = [AdditiveGaussian, MaskPixels, SaltAndPepper, MaskPatch, RandomAffine]
+KINDS = [AdditiveGaussian, MaskPixels, SaltAndPepper, MaskPatch, RandomAffine]
 # Few shapes: JAX compiles every operation for each of them.
 GREY = np.full((200, 20, 20, 1), 0.5, "float32")
 DOTS = np.full((2000, 1, 1, 1), 0.5, "float32")
-COLOUR = np.random.default_rng(0).random((20, 9, 13, 3), "float32") * 0.8 + 0.1
+COLOUR = np.random.default_rng(0).uniform(0.1, 0.9, (20, 9, 13, 3)).astype("float32")
 
 
-def every_kind(level=0.5, **options):
-    parts = [kind(level) for kind in LEVELLED]
-    return [*(kind(level, **options) for kind in LEVELLED), OneOf(parts, **options)]
-
-
-def kinds(argument="layer", **options):
-    layers = every_kind(**options)
-    return pytest.mark.parametrize(argument, layers, ids=lambda c: type(c).__name__)
-
-
-@pytest.fixture(scope="module")
-def x():
-    return glyphs.draw(200, seed=3).images[:, 4:24, 4:24]
-
-
-def identity(damage):
-    """A model that gives back its damaged input: its loss is the damage itself."""
-    parts = [
-        keras.Sequential([keras.Input((20, 20, 1)), keras.layers.Identity()])
-        for _ in range(2)
-    ]
-    model = models.Autoencoder(*parts, damage)
-    model.compile("sgd", loss="mse", **training.fast_settings())
-    return model
+def every_kind(amount=0.5, **options):
+    """One layer of each kind, and one that draws among the others."""
+    layers = [kind(amount, **options) for kind in KINDS]
+    parts = [kind(amount) for kind in KINDS]
+    return [*layers, OneOf(parts, **options)]
 
 
 def numpy(tensor):
@@ -62,476 +43,617 @@ def assert_mean(values, expected, spread):
     assert np.mean(values) == pytest.approx(expected, abs=5 * error)
 
 
-def assert_share(flags, expected):
+def assert_fraction(flags, expected):
     assert_mean(flags, expected, np.sqrt(expected * (1 - expected)))
+
+
+def assert_uncorrelated(a, b):
+    correlation = np.corrcoef(np.ravel(a), np.ravel(b))[0, 1]
+    assert abs(correlation) < 5 / np.sqrt(np.size(a))
 
 
 # What each corruption does.
 
 
 def test_gaussian_noise_has_the_moments_of_a_gaussian():
-    s = 0.05  # mid-grey is ten of them away from the clip
-    noise = AdditiveGaussian(s).apply(GREY, seed=0).astype("float64") - 0.5
-    assert_mean(noise, 0, s)
-    assert_mean(noise**2, s**2, np.sqrt(2) * s**2)
-    assert_mean(noise**4, 3 * s**4, np.sqrt(96) * s**4)
-    neighbours = noise[:, :, 1:] * noise[:, :, :-1]
-    assert_mean(neighbours, 0, s**2)
+    stddev = 0.05  # mid-grey is ten of them away from the clip
+    corrupted = AdditiveGaussian(stddev).corrupt_array(GREY, seed=0)
+    noise = corrupted.astype("float64") - 0.5
+    assert_mean(noise, 0, stddev)
+    assert_mean(noise**2, stddev**2, np.sqrt(2) * stddev**2)
+    assert_mean(noise**4, 3 * stddev**4, np.sqrt(96) * stddev**4)
+    assert_uncorrelated(noise[:, :, 1:], noise[:, :, :-1])
+    coloured = AdditiveGaussian(0.01).corrupt_array(COLOUR, seed=0) - COLOUR
+    assert_uncorrelated(coloured[..., 0], coloured[..., 1])
 
 
-@pytest.mark.parametrize("white", [False, True])
-def test_clipped_noise_has_the_moments_in_the_docstring(white):
-    s = 0.2
-    noisy = AdditiveGaussian(s).apply(np.full_like(GREY, white), seed=1)
-    away = np.abs(noisy.astype("float64") - white)
-    assert_mean(away, s / np.sqrt(2 * np.pi), s * np.sqrt(0.5 - 0.5 / np.pi))
-    assert_mean(away**2, s**2 / 2, s**2 * np.sqrt(1.5 - 0.25))
+@pytest.mark.parametrize("value_range", [(0, 1), (-1, 1)])
+def test_clipped_noise_has_the_moments_in_the_docstring(value_range):
+    stddev = 0.2
+    layer = AdditiveGaussian(stddev, value_range=value_range)
+    for end in value_range:
+        corrupted = layer.corrupt_array(np.full_like(GREY, end), seed=1)
+        away = np.abs(corrupted.astype("float64") - end)
+        assert_mean(
+            away, stddev / np.sqrt(2 * np.pi), stddev * np.sqrt(0.5 - 0.5 / np.pi)
+        )
+        assert_mean(away**2, stddev**2 / 2, stddev**2 * np.sqrt(1.5 - 0.25))
 
 
-def test_strong_noise_is_clipped_into_the_range():
-    noisy = AdditiveGaussian(2.0).apply(GREY, seed=2)
+def test_noise_is_clipped_to_the_range_and_only_there():
     below = 0.401294  # the standard normal below -0.5 / 2
-    assert_share(noisy == 0, below)
-    assert_share(noisy == 1, below)
-    assert noisy.min() == 0
-    assert noisy.max() == 1
-
-
-@pytest.mark.parametrize("level", [0.1, 0.75])
-def test_mask_pixels_hides_its_share(level):
-    masked = MaskPixels(level).apply(GREY, seed=0)
-    assert set(np.unique(masked)) == {0, 0.5}
-    assert_share(masked == 0, level)
-    for place in (masked == 0).reshape(200, -1).T:
-        assert_share(place, level)
-
-
-@pytest.mark.parametrize("level", [0.1, 0.75, 1.0])
-def test_salt_and_pepper_replaces_its_share_half_and_half(level):
-    noisy = SaltAndPepper(level).apply(GREY, seed=0)
-    assert set(np.unique(noisy)) == ({0, 1} if level == 1 else {0, 0.5, 1})
-    assert_share(noisy == 0, level / 2)
-    assert_share(noisy == 1, level / 2)
+    clipped = AdditiveGaussian(2.0).corrupt_array(GREY, seed=2)
+    assert_fraction(clipped == 0, below)
+    assert_fraction(clipped == 1, below)
+    free = AdditiveGaussian(2.0, value_range=None).corrupt_array(GREY, seed=2)
+    np.testing.assert_array_equal(np.clip(free, 0, 1), clipped)
+    assert_mean(free.astype("float64") ** 2, 0.25 + 4, np.sqrt(2 * 16 + 4))
 
 
 @pytest.mark.parametrize(
-    ("shape", "level", "side"),
+    ("value_range", "missing"), [((0, 1), 0), ((-1, 1), -1), (None, 0), ((0, 255), 0)]
+)
+def test_mask_pixels_masks_a_fraction_with_the_value_of_the_range(value_range, missing):
+    for rate in (0.1, 0.75):
+        masked = MaskPixels(rate, value_range=value_range).corrupt_array(GREY, seed=0)
+        assert set(np.unique(masked)) == {missing, 0.5}
+        assert_fraction(masked == missing, rate)
+        for place in (masked == missing).reshape(200, -1).T:
+            assert_fraction(place, rate)
+
+
+def test_rescaling_keeps_the_expected_value_and_is_not_clipped():
+    x = np.tile(np.float32([0.1, 0.5, 0.9]), (20_000, 1))
+    for value_range, shift in (((0, 1), 0), (None, 0), (None, -5), ((-1, 1), -0.9)):
+        layer = MaskPixels(0.75, rescale=True, value_range=value_range)
+        rescaled = layer.corrupt_array(x + shift, seed=0)
+        for found, value in zip(rescaled.T, x[0] + shift, strict=True):
+            low = -1 if value_range == (-1, 1) else 0
+            height = value - low  # 4 times that in a quarter of the cases
+            left = np.unique(found)
+            np.testing.assert_allclose(
+                left, np.sort([low, low + 4 * height]), rtol=1e-5
+            )
+            assert_mean(found, value, abs(height) * np.sqrt(3))
+    drawn = MaskPixels((0.2, 0.8), rescale=True).corrupt_array(x, seed=0)
+    assert_mean(drawn[:, 1], 0.5, 0.5 * np.sqrt(np.log(4) / 0.6 - 1))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1)])
+def test_salt_and_pepper_are_the_ends_of_the_range_in_equal_parts(low, high):
+    for rate in (0.1, 0.75, 1.0):
+        layer = SaltAndPepper(rate, value_range=(low, high))
+        noisy = layer.corrupt_array(GREY, seed=0)
+        assert set(np.unique(noisy)) == ({low, high} | ({0.5} if rate < 1 else set()))
+        assert_fraction(noisy == low, rate / 2)
+        assert_fraction(noisy == high, rate / 2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "side"),
     [
         ((9, 13, 3), 0.4, 4),
-        ((20, 7, 1), 0.3, 2),
         ((20, 7, 1), 1.0, 7),
         ((1, 1, 1), 1.0, 1),
+        ((12, 2), 0.25, 3),  # a signal
+        ((9,), 0.3, 3),  # a table
+        ((4, 5, 6, 1), 0.5, 2),  # a volume
     ],
 )
-def test_mask_patch_hides_a_square_anywhere_inside(shape, level, side):
-    n, (height, width, _) = 2000, shape
-    hidden = MaskPatch(level).apply(np.ones((n, *shape)), seed=0) == 0
-    assert (hidden == hidden[..., :1]).all()
-    rows, columns = hidden.any(axis=(2, 3)), hidden.any(axis=(1, 3))
-    # As many rows and columns as the side, all of their crossings, in one piece.
-    assert (rows.sum(1) == side).all()
-    assert (columns.sum(1) == side).all()
-    assert (hidden[..., 0] == rows[:, :, None] & columns[:, None]).all()
-    top, left = rows.argmax(1), columns.argmax(1)
-    assert (rows[range(n), top + side - 1] & columns[range(n), left + side - 1]).all()
-    for first, places in ((top, height - side + 1), (left, width - side + 1)):
-        for place in range(places):
-            assert_share(first == place, 1 / places)
-    down, right = top - top.mean(), left - left.mean()
-    assert_mean(down * right, 0, down.std() * right.std() + 1e-9)
+def test_mask_patch_hides_one_piece_anywhere_inside(shape, size, side):
+    n, axes = 2000, range(1, max(len(shape), 2))
+    layer = MaskPatch(size)
+    corrupted, hidden = layer.corrupt_array(np.ones((n, *shape)), 0, return_mask=True)
+    np.testing.assert_array_equal(hidden, corrupted == 0)
+    box, firsts = np.ones_like(hidden), []
+    for axis in axes:
+        others = tuple(other for other in range(1, hidden.ndim) if other != axis)
+        covered = hidden.any(axis=others, keepdims=True)
+        box &= covered  # all crossings of what is covered along each axis
+        covered = covered.reshape(n, -1)
+        first = covered.argmax(axis=1)
+        assert (covered.sum(axis=1) == side).all()
+        assert covered[range(n), first + side - 1].all()  # in one run
+        n_places = covered.shape[1] - side + 1
+        for place in range(n_places):
+            assert_fraction(first == place, 1 / n_places)
+        firsts.append(first)
+    np.testing.assert_array_equal(hidden, box)
+    for i, first in enumerate(firsts):
+        for other in firsts[:i]:
+            if np.ptp(first) and np.ptp(other):
+                assert_uncorrelated(first, other)
 
 
-@pytest.mark.parametrize(
-    "draws", [*2 * np.eye(5), -np.eye(5)[1], (0.5, -0.3, 0.8, 0.2, -0.6)]
-)
-def test_random_affine_moves_as_its_docstring_says(draws, x, monkeypatch):
-    """Against SciPy, with turn, lean and scale as matrices, level 0.5."""
-    parts = iter(draws)
-    monkeypatch.setattr(
-        corruption, "_uniform", lambda shape, *_: next(parts) * ops.ones(shape)
-    )
-    x = np.pad(x[:20], ((0, 0), (8, 8), (8, 8), (0, 0)))
-    moved = RandomAffine(0.5).apply(x, seed=0)
-    turn, lean, scale, *shift = np.array(draws) / 2
-    angle = np.radians(25 * turn)
-    rotation = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
-    # Rows grow downwards, so a lean to the right moves the upper rows.
-    matrix = rotation @ np.array([[1, 0], [0.5 * lean, 1]]) / (1 + 0.25 * scale)
-    middle = np.array(x.shape[1:3]) / 2 - 0.5
-    to = middle + 0.1 * np.array(x.shape[1:3]) * shift[::-1]
-    offset = middle - matrix @ to
-    for image, found in zip(x, moved, strict=True):
-        expected = ndimage.affine_transform(image[..., 0], matrix, offset, order=1)
-        np.testing.assert_allclose(found[..., 0], expected, atol=1e-3)
+def test_random_affine_is_that_of_scipy():
+    n, factor, seed = len(COLOUR), 0.5, 7
+    moved = numpy(RandomAffine(factor)._corrupt(ops.array(COLOUR), factor, seed))
+    draws = [
+        factor * numpy(keras.random.uniform((n,), -1, 1, seed=part))
+        for part in corruption.split_seed(seed, 5)
+    ]
+    for image, found, draw in zip(COLOUR, moved, np.transpose(draws), strict=True):
+        rotation, shear, scaling = draw[:3]
+        shift_x, shift_y = draw[3:]
+        angle = np.radians(25 * rotation)
+        # SciPy counts (row, column); rows grow downwards, so a shear to the right
+        # moves the upper rows.
+        matrix = np.array(
+            [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+        )
+        matrix = matrix @ np.array([[1, 0], [0.5 * shear, 1]]) / (1 + 0.25 * scaling)
+        sides = np.array([9, 13])
+        centre = (sides - 1) / 2
+        target = centre + 0.1 * sides * np.array([shift_y, shift_x])
+        offset = centre - matrix @ target
+        for channel in range(3):
+            expected = ndimage.affine_transform(
+                image[..., channel], matrix, offset, order=1, mode="grid-constant"
+            )
+            np.testing.assert_allclose(found[..., channel], expected, atol=1e-3)
+    signed = RandomAffine(factor, value_range=(-1, 1))
+    again = numpy(signed._corrupt(ops.array(2 * COLOUR - 1), factor, seed))
+    np.testing.assert_allclose(again, 2 * moved - 1, atol=1e-5)
 
 
-def test_random_affine_goes_both_ways_and_no_further_than_its_level():
+def test_random_affine_moves_both_ways_up_to_its_factor_and_fills_with_black():
     blob = np.zeros((500, 21, 21, 1), "float32")
     blob[:, 9:12, 9:12] = 1
-    moved = RandomAffine(1.0).apply(blob, seed=0)[..., 0]
+    moved = RandomAffine(1.0).corrupt_array(blob, seed=0)[..., 0]
     mass = moved.sum(axis=(1, 2))
-    for axis in (1, 2):
-        centre = (moved.sum(axis=3 - axis) * np.arange(21)).sum(axis=1) / mass
+    row = (moved.sum(axis=2) * np.arange(21)).sum(axis=1) / mass
+    column = (moved.sum(axis=1) * np.arange(21)).sum(axis=1) / mass
+    for centre in (row, column):
         assert_mean(centre, 10, 2.1 / np.sqrt(3))
         assert 0.9 < np.abs(centre - 10).max() / 2.1 <= 1.02
     assert 0.45 < mass.min() / 9 < 0.65 < 1.4 < mass.max() / 9 < 1.7  # 0.75^2, 1.25^2
+    assert_uncorrelated(row, column)
+    assert_uncorrelated(row, mass)
+    assert_uncorrelated(column, mass)
+    for value_range, black in (((0, 1), 0), ((-1, 1), -1), (None, 0)):
+        layer = RandomAffine(1.0, value_range=value_range)
+        white = layer.corrupt_array(np.ones_like(blob), seed=0)
+        assert white.min() == black
+        assert (white == black).any(axis=(1, 2, 3)).mean() > 0.5
+        assert (white[:, 8:13, 8:13] > 0.999).all()
 
 
-def test_random_affine_draws_each_move_for_itself_and_fills_with_black():
-    blob = np.zeros((500, 21, 21, 1), "float32")
-    blob[:, 9:12, 9:12] = 1
-    moved = RandomAffine(1.0).apply(blob, seed=0)[..., 0]
-    mass = moved.sum(axis=(1, 2))
-    row, column = (
-        (moved.sum(axis=axis) * np.arange(21)).sum(axis=1) / mass for axis in (2, 1)
-    )
-    moves = np.corrcoef([row, column, mass])
-    assert np.abs(moves[~np.eye(3, dtype=bool)]).max() < 5 / np.sqrt(500)
-    white = RandomAffine(1.0).apply(np.ones((50, 21, 21, 1)), seed=0)
-    assert (white == 0).any(axis=(1, 2, 3)).mean() > 0.5
-    assert (white[:, 8:13, 8:13] > 0.999).all()
+def test_one_of_draws_each_kind_equally_often():
+    layer = OneOf([MaskPixels(1.0), SaltAndPepper(1.0), AdditiveGaussian(0.0)])
+    dots = layer.corrupt_array(DOTS, seed=0)
+    assert_fraction(dots == 0, 1 / 3 + 1 / 6)
+    assert_fraction(dots == 1, 1 / 6)
+    assert_fraction(dots == 0.5, 1 / 3)
+    # Which kind it is does not depend on what the kind draws.
+    layer = OneOf([MaskPixels(0.5), AdditiveGaussian(0.0)])
+    assert_fraction(layer.corrupt_array(DOTS, seed=0) == 0, 1 / 4)
 
 
-def test_channels_of_a_pixel_are_damaged_alike_but_by_noise():
-    for kind in (MaskPixels, SaltAndPepper, MaskPatch):
-        damaged = kind(0.5).apply(COLOUR, seed=0)
-        touched = damaged != COLOUR
-        assert touched.any()
-        assert (touched == touched[..., :1]).all()
-        assert (damaged[touched] == np.repeat(damaged[touched][::3], 3)).all()
-    noise = AdditiveGaussian(0.01).apply(COLOUR, seed=0) - COLOUR
-    assert abs(np.corrcoef(noise.reshape(-1, 3).T)[0, 1]) < 5 / np.sqrt(20 * 9 * 13)
+# Masks.
 
 
-@pytest.mark.parametrize("kind", LEVELLED)
-def test_level_zero_changes_nothing(kind, x):
-    np.testing.assert_array_equal(kind(0).apply(x, seed=0), x)
+def test_masks_say_where_values_were_replaced():
+    signed, signals = 2 * COLOUR - 1, COLOUR[:, :, 0]
+    for x, value_range in ((COLOUR, (0, 1)), (signed, (-1, 1)), (signals, (0, 1))):
+        for kind in (MaskPixels, SaltAndPepper, MaskPatch):
+            layer = kind((0.2, 0.8), value_range=value_range)
+            corrupted, mask = layer.corrupt_array(x, seed=4, return_mask=True)
+            assert mask.shape == x.shape
+            assert mask.dtype == bool
+            np.testing.assert_array_equal(mask, corrupted != x)
+            np.testing.assert_array_equal(corrupted, layer.corrupt_array(x, seed=4))
+            # A pixel is corrupted in all of its channels alike.
+            assert (mask == mask[..., :1]).all()
+            for pixel in corrupted[mask].reshape(-1, 3):
+                assert pixel.min() == pixel.max()
+    # What is black already is masked as well.
+    layer = MaskPixels(0.5)
+    mask = layer.corrupt_array(np.zeros_like(GREY), seed=0, return_mask=True)[1]
+    assert_fraction(mask, 0.5)
 
 
-@kinds()
-@pytest.mark.parametrize("x", [COLOUR, DOTS, GREY.tolist()])
-def test_any_image_keeps_shape_and_range(layer, x):
-    damaged = layer.apply(x, seed=0)
-    assert damaged.shape == np.shape(x)
-    assert damaged.dtype == np.float32
-    assert damaged.min() >= 0
-    assert damaged.max() <= 1
+def test_features_of_a_table_are_masked_independently():
+    table = np.ones((5000, 2))
+    for layer in (MaskPixels(0.5), SaltAndPepper(0.5)):
+        mask = layer.corrupt_array(table, seed=0, return_mask=True)[1]
+        assert_uncorrelated(mask[:, 0], mask[:, 1])
 
 
-@pytest.mark.filterwarnings("error:.*build")
-@kinds()
-@pytest.mark.parametrize("shape", [(9, 13, 3), (None, None, 3)])
-def test_works_as_a_layer_of_any_model(layer, shape):
-    model = keras.Sequential([keras.Input(shape), layer])
-    assert model.output_shape == (None, *shape)
-    assert np.abs(numpy(model(COLOUR, training=True)) - COLOUR).max() > 0.1
-    np.testing.assert_array_equal(numpy(model(COLOUR, training=False)), COLOUR)
+# Shapes, ranges and types.
 
 
-# Levels that differ between images.
+def test_any_rank_and_range_keeps_its_shape_dtype_and_range():
+    shapes = [(20, 5), (20, 11, 2), COLOUR.shape]
+    rng = np.random.default_rng(2)
+    for shape in shapes:
+        for low, high in ((0, 1), (-1, 1), (None, None)):
+            value_range = None if low is None else (low, high)
+            x = (
+                rng.normal(size=shape) * 9
+                if low is None
+                else rng.uniform(low, high, shape)
+            )
+            kinds = [AdditiveGaussian, MaskPixels, MaskPatch]
+            kinds += [SaltAndPepper] if value_range else []
+            kinds += [RandomAffine] if len(shape) == 4 else []
+            layers = [kind((0.3, 0.5), value_range=value_range) for kind in kinds]
+            for layer in layers:
+                corrupted = layer.corrupt_array(x, seed=0)
+                assert corrupted.shape == shape
+                assert corrupted.dtype == np.float32
+                assert np.abs(corrupted - x).max() > 0.1
+                if value_range:
+                    assert low - 1e-6 <= corrupted.min()
+                    assert corrupted.max() <= high + 1e-6
 
 
-def test_a_pair_gives_each_image_its_own_level():
-    low, high = 0.2, 0.6
-    shares = (MaskPixels((low, high)).apply(GREY, seed=0) == 0).mean(axis=(1, 2, 3))
-    noise = np.sqrt(0.25 / 400)
-    assert shares.min() > low - 4 * noise
-    assert shares.max() < high + 4 * noise
-    assert_mean(shares, 0.4, (high - low) / np.sqrt(12) + noise)
-    expected = (high - low) ** 2 / 12 + noise**2
-    assert shares.var() == pytest.approx(expected, rel=0.25)
+def test_an_amount_of_zero_changes_nothing_in_any_range():
+    for value_range in ((0, 1), (-1, 1), None):
+        low, high = value_range or (-30, 30)
+        x = low + (high - low) * COLOUR
+        for kind in KINDS:
+            if kind is SaltAndPepper and value_range is None:
+                continue
+            layer = kind(0, value_range=value_range)
+            tolerance = 1e-5 * high if kind is RandomAffine else 0
+            corrupted = layer.corrupt_array(x, seed=0)
+            np.testing.assert_allclose(corrupted, x, rtol=0, atol=tolerance)
+        rescaled = MaskPixels(0, rescale=True, value_range=value_range)
+        np.testing.assert_allclose(rescaled.corrupt_array(x, 0), x, atol=1e-5)
 
 
-def test_a_pair_moves_every_kind():
-    scale = AdditiveGaussian((0.01, 0.1)).apply(GREY, seed=0).std(axis=(1, 2, 3))
-    specks = (SaltAndPepper((0, 1)).apply(GREY, seed=0) == 1).mean(axis=(1, 2, 3))
-    area = (MaskPatch((0.2, 0.8)).apply(GREY, seed=0) == 0).mean(axis=(1, 2, 3))
-    for values, low, high in (
-        (scale, 0.01, 0.1),
-        (specks, 0, 0.5),
-        (np.sqrt(area), 0.2, 0.8),
+def test_random_affine_names_the_shape_that_it_needs():
+    signal = np.ones((2, 100, 1), "float32")
+    for layer in (RandomAffine(0.5), OneOf([MaskPixels(0.5), RandomAffine(0.5)])):
+        words = r"shape \(n, height, width, channels\).*Received: x of shape \("
+        with pytest.raises(ValueError, match=words + "2, 100, 1"):
+            layer.corrupt_array(signal, seed=0)
+        with pytest.raises(ValueError, match=words + "2, 100, 1"):
+            layer(signal, training=True)
+        with pytest.raises(ValueError, match=words + "None, 100, 1"):
+            layer(keras.Input((100, 1)))
+
+
+def test_integers_come_out_in_the_compute_dtype_in_both_modes():
+    ones = ops.ones(GREY.shape, "int32")
+    for layer in (
+        AdditiveGaussian(0.2, seed=0),
+        MaskPixels(0.5),
+        OneOf([MaskPixels(1)]),
     ):
-        assert 0.9 * low <= values.min() < low + 0.1 * (high - low)
-        assert high - 0.1 * (high - low) < values.max() < 1.15 * high
+        for training in (False, True):
+            found = layer(ones, training=training)
+            assert keras.backend.standardize_dtype(found.dtype) == "float32"
+        assert layer(keras.Input((20, 20, 1), dtype="int32")).dtype == "float32"
+        assert layer.corrupt_array(np.ones((3, 2), int), seed=0).dtype == np.float32
+    noisy = numpy(AdditiveGaussian(0.2, seed=0)(ones, training=True))
+    assert_mean(noisy - 1, -0.2 / np.sqrt(2 * np.pi), 0.2)
 
 
-def test_levels_do_not_depend_on_the_draws_they_are_held_against():
-    masked = MaskPixels((0, 1)).apply(DOTS, seed=0) == 0
-    assert_share(masked, 0.5)
+def test_half_precision_keeps_small_rates():
+    for dtype in ("mixed_bfloat16", "mixed_float16"):
+        # 0.002 is below what bfloat16 tells apart near 1.
+        layer = MaskPixels(0.002, seed=0, dtype=dtype)
+        found = layer(GREY, training=True)
+        assert keras.backend.standardize_dtype(found.dtype) == layer.compute_dtype
+        assert_fraction(numpy(ops.cast(found, "float32")) == 0, 0.002)
+        assert layer.corrupt_array(GREY, seed=0).dtype == np.float32
+    dtypes = ["mixed_bfloat16"]
+    if keras.backend.backend() != "jax":  # where float64 has to be switched on
+        dtypes.append("float64")
+    for dtype in dtypes:
+        for layer in every_kind((0.1, 0.5), dtype=dtype):
+            found = layer(GREY, training=True)
+            assert keras.backend.standardize_dtype(found.dtype) == layer.compute_dtype
+            assert np.abs(numpy(ops.cast(found, "float32")) - GREY).max() > 0.05
 
 
-def test_levels_are_drawn_afresh():
+# Amounts that differ between examples.
+
+
+def test_a_pair_gives_each_example_its_own_amount():
+    low, high = 0.2, 0.6
+    masked = MaskPixels((low, high)).corrupt_array(GREY, seed=0) == 0
+    fractions = masked.mean(axis=(1, 2, 3))
+    noise = np.sqrt(0.25 / 400)
+    assert fractions.min() > low - 4 * noise
+    assert fractions.max() < high + 4 * noise
+    assert_mean(fractions, 0.4, (high - low) / np.sqrt(12) + noise)
+    expected = (high - low) ** 2 / 12 + noise**2
+    assert fractions.var() == pytest.approx(expected, rel=0.25)
+    # Amounts are independent of the draws that they are compared with.
+    assert_fraction(MaskPixels((0, 1)).corrupt_array(DOTS, seed=0) == 0, 0.5)
+
+
+def test_a_pair_is_used_in_full_by_every_kind():
+    noisy = AdditiveGaussian((0.01, 0.1)).corrupt_array(GREY, seed=0)
+    salted = SaltAndPepper((0, 1)).corrupt_array(GREY, seed=0)
+    patched = MaskPatch((0.2, 0.8)).corrupt_array(GREY, seed=0)
+    for amounts, low, high in (
+        (noisy.std(axis=(1, 2, 3)), 0.01, 0.1),
+        ((salted == 1).mean(axis=(1, 2, 3)), 0, 0.5),
+        (np.sqrt((patched == 0).mean(axis=(1, 2, 3))), 0.2, 0.8),
+    ):
+        assert 0.9 * low <= amounts.min() < low + 0.1 * (high - low)
+        assert high - 0.1 * (high - low) < amounts.max() < 1.15 * high
     layer = AdditiveGaussian((0.01, 0.1), seed=0)
-    first, second = (numpy(layer(GREY, training=True)).std((1, 2, 3)) for _ in "ab")
-    assert abs(np.corrcoef(first, second)[0, 1]) < 5 / np.sqrt(200)
+    first = numpy(layer(GREY, training=True)).std(axis=(1, 2, 3))
+    second = numpy(layer(GREY, training=True)).std(axis=(1, 2, 3))
+    assert_uncorrelated(first, second)
 
 
-def test_one_of_applies_each_kind_to_its_share():
-    damage = OneOf([MaskPixels(1.0), SaltAndPepper(1.0), AdditiveGaussian(0.0)])
-    dots = damage.apply(DOTS, seed=0)
-    assert_share(dots == 0, 1 / 3 + 1 / 6)
-    assert_share(dots == 1, 1 / 6)
-    assert_share(dots == 0.5, 1 / 3)
+# When it is drawn.
 
 
-def test_one_of_chooses_independently_of_the_draws():
-    damage = OneOf([MaskPixels(0.5), AdditiveGaussian(0.0)])
-    assert_share(damage.apply(DOTS, seed=0) == 0, 1 / 4)
+def test_each_call_and_each_example_is_drawn_afresh_in_training():
+    for layer in every_kind(seed=1):
+        first = numpy(layer(GREY, training=True))
+        second = numpy(layer(GREY, training=True))
+        assert not np.array_equal(first, second)
+        assert not np.array_equal(first[0], first[1])
 
 
-# When damage is drawn.
-
-
-@kinds(seed=1)
-def test_every_training_batch_is_drawn_afresh(layer):
-    first, second = (numpy(layer(GREY, training=True)) for _ in "ab")
-    assert not np.array_equal(first, second)
-    assert not np.array_equal(first[0], first[1])
-
-
-@kinds()
-def test_rests_at_inference(layer):
-    np.testing.assert_array_equal(numpy(layer(GREY)), GREY)
-    np.testing.assert_array_equal(numpy(layer(GREY, training=False)), GREY)
-
-
-@kinds(at_inference=True)
-def test_works_at_inference_when_asked(layer):
-    first, second = (numpy(layer(GREY, training=False)) for _ in "ab")
-    assert np.abs(first - GREY).max() > 0.1
-    assert not np.array_equal(first, second)
-
-
-def test_one_of_decides_when_its_parts_act():
+def test_rests_at_inference_unless_asked():
+    for layer in every_kind():
+        np.testing.assert_array_equal(numpy(layer(GREY)), GREY)
+        np.testing.assert_array_equal(numpy(layer(GREY, training=False)), GREY)
+    for layer in every_kind(at_inference=True):
+        first = numpy(layer(GREY, training=False))
+        assert np.abs(first - GREY).max() > 0.1
+        assert not np.array_equal(first, numpy(layer(GREY, training=False)))
     resting = OneOf([MaskPixels(1.0, at_inference=True)])
     np.testing.assert_array_equal(numpy(resting(GREY)), GREY)
-    assert numpy(OneOf([MaskPixels(1.0)], at_inference=True)(GREY)).max() == 0
+    asked = OneOf([MaskPixels(1.0)], at_inference=True)
+    assert numpy(asked(GREY)).max() == 0
 
 
-def test_two_epochs_see_different_damage(x):
-    """Under jit where it is cheap, every kind: PyTorch would first compile C++."""
-    jit = keras.backend.backend() != "torch"
-    every = OneOf([kind((0.1, 0.6)) for kind in LEVELLED])
-    losses = {}
-    for damage in (None, every):
-        model = models.dense_autoencoder((20, 20, 1), (8,), 4, corruption=damage)
-        # Nothing is learnt at a rate of 0: only new damage can move the loss.
-        model.compile(keras.optimizers.SGD(0.0), loss="mse", jit_compile=jit)
-        logs = model.fit(x, epochs=3, batch_size=100, shuffle=False, verbose=0)
-        losses[damage] = logs.history["loss"]
-    assert np.ptp(losses[None]) < 1e-7
-    first, second, third = losses[every]
-    assert min(abs(first - second), abs(second - third), abs(third - first)) > 1e-7
+def test_fit_draws_afresh_for_each_batch_and_epoch():
+    layer = OneOf([kind((0.1, 0.6)) for kind in KINDS], seed=0)
+    dense = keras.layers.Dense(1, kernel_initializer="ones")
+    model = keras.Sequential([keras.Input((20, 20, 1)), layer, dense])
+    # Nothing is learnt at a rate of 0: only new corruption can move the loss.
+    model.compile(keras.optimizers.SGD(0.0), loss="mse", jit_compile=False)
+    losses = []
+    keep = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: losses.append(float(logs["loss"]))
+    )
+    model.fit(GREY, GREY, 50, epochs=2, shuffle=False, verbose=0, callbacks=[keep])
+    assert len(set(losses)) == 8
+    assert model.evaluate(GREY, GREY, verbose=0) == 0
 
 
-def test_evaluate_measures_denoising_when_asked(x):
-    settings = {"loss": "mse", **training.fast_settings(), "steps_per_execution": 1}
-    keras.utils.set_random_seed(0)
-    resting = models.dense_autoencoder((20, 20, 1), (), 8, corruption=MaskPixels(0.5))
-    resting.compile(keras.optimizers.Adam(1e-2), **settings)
-    resting.fit(x, epochs=20, batch_size=100, verbose=0)
-    clean = resting.evaluate(x, batch_size=100, verbose=0, return_dict=True)["loss"]
-    assert clean == pytest.approx(evaluation.mse(x, resting.reconstruct(x)), rel=1e-4)
-
-    damage = MaskPixels(0.9, at_inference=True, seed=0)
-    asked = models.Autoencoder(resting.encoder, resting.decoder, damage)
-    asked.compile(**settings)
-    logs = [
-        asked.evaluate(x, batch_size=100, verbose=0, return_dict=True) for _ in "ab"
-    ]
-    noisy = evaluation.mse(x, asked.reconstruct(damage.apply(x, seed=1)))
-    assert noisy > 1.1 * clean
-    assert logs[0]["loss"] == pytest.approx(noisy, rel=0.02)
-    assert logs[0]["reconstruction"] == pytest.approx(logs[0]["loss"], rel=1e-5)
-    assert logs[0]["loss"] != logs[1]["loss"]
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="PyTorch would first compile C++"
+)
+def test_compiled_code_draws_afresh():
+    parts = [MaskPatch((0.1, 0.6)), SaltAndPepper(0.5)]
+    layer = OneOf(parts, at_inference=True, seed=0)
+    model = keras.Sequential([keras.Input((20, 20, 1)), layer])
+    model.compile(loss="mse", jit_compile=True)
+    losses = {model.evaluate(GREY, GREY, 50, verbose=0) for _ in "abc"}
+    assert len(losses) == 3
+    assert min(losses) > 0
+    assert RandomAffine(0.5).supports_jit == (keras.backend.backend() != "tensorflow")
 
 
-def test_loss_of_an_identity_is_the_damage():
-    asked = identity(MaskPixels(0.3, at_inference=True, seed=0))
-    logs = asked.evaluate(GREY, batch_size=100, verbose=0, return_dict=True)
+def test_evaluate_measures_the_corruption_when_asked():
+    layer = MaskPixels(0.3, at_inference=True, seed=0)
+    model = keras.Sequential([keras.Input((20, 20, 1)), layer])
+    model.compile(loss="mse")
+    losses = [model.evaluate(GREY, GREY, 100, verbose=0) for _ in "ab"]
     error = 0.25 * np.sqrt(0.3 * 0.7 / GREY.size)
-    assert logs["loss"] == pytest.approx(0.3 * 0.25, abs=5 * error)
-
-
-@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_keeps_the_share(dtype):
-    layer = MaskPixels(0.002, seed=0, dtype=dtype)  # below what bfloat16 tells apart
-    damaged = layer(GREY, training=True)
-    assert keras.backend.standardize_dtype(damaged.dtype) == layer.compute_dtype
-    assert_share(numpy(ops.cast(damaged, "float32")) == 0, 0.002)
-
-
-def test_every_kind_runs_in_mixed_precision():
-    for layer in every_kind(level=(0.1, 0.5), dtype="mixed_bfloat16"):
-        damaged = layer(GREY, training=True)
-        assert keras.backend.standardize_dtype(damaged.dtype) == layer.compute_dtype
-        assert np.abs(numpy(ops.cast(damaged, "float32")) - GREY).max() > 0.05
-
-
-def test_whole_numbers_are_damaged_too():
-    ones = ops.ones(GREY.shape, "int32")
-    damaged = numpy(AdditiveGaussian(0.2, seed=0)(ones, training=True))
-    assert_mean(damaged - 1, -0.2 / np.sqrt(2 * np.pi), 0.2)
+    np.testing.assert_allclose(losses, 0.3 * 0.25, atol=5 * error)
+    assert losses[0] != losses[1]
 
 
 # Seeds.
 
 
-@kinds()
-def test_apply_depends_on_its_seed_alone(layer, x):
-    keras.utils.set_random_seed(0)
-    before = layer.apply(x, seed=5)
-    layer(x, training=True)
-    keras.utils.set_random_seed(1)
-    np.testing.assert_array_equal(layer.apply(x, seed=5), before)
-    np.testing.assert_array_equal(layer.apply(x, seed=np.int64(5)), before)
-    assert not np.array_equal(layer.apply(x, seed=6), before)
+def test_corrupt_array_depends_on_its_arguments_alone():
+    kept = COLOUR.copy()
+    for layer in every_kind():
+        keras.utils.set_random_seed(0)
+        before = layer.corrupt_array(COLOUR, seed=5)
+        layer(COLOUR, training=True)
+        keras.utils.set_random_seed(1)
+        np.testing.assert_array_equal(layer.corrupt_array(COLOUR, seed=5), before)
+        same = layer.corrupt_array(COLOUR.tolist(), seed=np.int64(5))
+        np.testing.assert_array_equal(same, before)
+        assert not np.array_equal(layer.corrupt_array(COLOUR, seed=6), before)
+    np.testing.assert_array_equal(COLOUR, kept)
 
 
-def test_apply_draws_each_of_its_batches_and_seeds_anew(monkeypatch):
-    sizes = []
-    corrupt = MaskPixels.corrupt
-
-    def spy(self, x, seed):
-        sizes.append(len(x))
-        return corrupt(self, x, seed)
-
-    monkeypatch.setattr(MaskPixels, "corrupt", spy)
-    dots = np.ones((3500, 1, 1, 1))
-    found = [MaskPixels(0.5).apply(dots, seed)[:3000] for seed in range(4)]
-    assert sizes == 4 * [1000, 1000, 1000, 500]
-    batches = np.reshape(found, (12, 1000))
-    # Two unrelated batches agree in half of their pixels.
+def test_batches_and_seeds_of_corrupt_array_are_uncorrelated():
+    dots, layer = np.ones((3500, 1, 1, 1)), MaskPixels(0.5)
+    found = [layer.corrupt_array(dots, seed) for seed in range(4)]
+    batches = [part for dots in found for part in np.split(dots, [1000, 2000, 3000])]
     for i, batch in enumerate(batches):
         for other in batches[:i]:
-            assert_share(batch == other, 0.5)
+            n = min(len(batch), len(other))
+            assert_uncorrelated(batch[:n], other[:n])
 
 
-def test_apply_leaves_its_argument_alone():
-    x = GREY.copy()
-    SaltAndPepper(0.5).apply(x, seed=0)
-    np.testing.assert_array_equal(x, GREY)
+def test_corrupt_array_hashes_its_seed_so_that_results_can_be_drawn_again():
+    def hashed(seed, n):
+        states = np.random.SeedSequence(seed).generate_state(n)
+        return [int(state) % 2**31 for state in states]
+
+    x = np.full((1500, 3, 3, 1), 0.5, "float32")
+    found = MaskPixels(0.5).corrupt_array(x, seed=9)
+    for start, batch_seed in zip((0, 1000), hashed(9, 2), strict=True):
+        batch = found[start : start + 1000]
+        draw_seed = hashed(batch_seed, 2)[1]
+        draws = numpy(keras.random.uniform(batch.shape, seed=draw_seed))
+        np.testing.assert_array_equal(batch == 0, draws < 0.5)
 
 
 def test_layers_of_one_seed_draw_the_same_stream():
-    draws = []
-    for seed in (3, 3, 4):
-        layer = MaskPixels(0.5, seed=seed)
-        draws.append([numpy(layer(GREY, training=True)) for _ in "ab"])
-    np.testing.assert_array_equal(draws[0], draws[1])
-    assert not np.array_equal(draws[0], draws[2])
+    def stream(layer):
+        return np.array([numpy(layer(GREY, training=True)) for _ in "ab"])
+
+    first = stream(MaskPixels(0.5, seed=3))
+    np.testing.assert_array_equal(stream(MaskPixels(0.5, seed=3)), first)
+    assert_uncorrelated(stream(MaskPixels(0.5, seed=4)), first)
     unseeded = []
     for _ in "ab":
         keras.utils.set_random_seed(7)
-        unseeded.append(numpy(MaskPixels(0.5)(GREY, training=True)))
-    np.testing.assert_array_equal(*unseeded)
+        unseeded.append(stream(MaskPixels(0.5)))
+    np.testing.assert_array_equal(unseeded[0], unseeded[1])
 
 
-# Saving.
+# Keras's contract with a layer.
 
 
-@kinds(level=(0.1, 0.4), at_inference=True, seed=9)
-def test_config_restores_every_argument(layer):
-    config = layer.get_config()
-    restored = type(layer).from_config(config)
-    assert restored.get_config() == config
-    copied = keras.saving.deserialize_keras_object(
-        keras.saving.serialize_keras_object(layer)
-    )
-    np.testing.assert_array_equal(copied.apply(GREY, 0), layer.apply(GREY, 0))
-    for other in (restored, copied):
-        assert other.at_inference
-        assert other.seed == 9
-    if not isinstance(layer, OneOf):
-        assert restored.level == layer.level == (0.1, 0.4)
+@pytest.mark.filterwarnings("error:.*build")
+def test_works_in_a_model_whose_sides_and_batch_are_known_late():
+    for sides in ((9, 13), (None, None)):
+        for layer in every_kind():
+            model = keras.Sequential([keras.Input((*sides, 3)), layer])
+            assert model.output_shape == (None, *sides, 3)
+            assert layer.count_params() == 0
+            corrupted = numpy(model(COLOUR, training=True))
+            assert np.abs(corrupted - COLOUR).max() > 0.1
+            np.testing.assert_array_equal(model.predict(COLOUR, verbose=0), COLOUR)
 
 
-@kinds(level=(0.1, 0.4), at_inference=True, seed=9)
-def test_saved_model_gives_equal_outputs(layer, x, tmp_path):
-    model = models.dense_autoencoder((20, 20, 1), (), 4, corruption=layer)
-    model.build(x.shape)
+def test_config_restores_every_argument():
+    options = {"at_inference": True, "seed": 9, "name": "mine", "dtype": "float32"}
+    layers = [kind((0.1, 0.4), value_range=(-1, 1), **options) for kind in KINDS]
+    layers.append(MaskPixels([0.1, 0.4], rescale=True, value_range=None, **options))
+    inner = OneOf([MaskPatch(0.2, value_range=(-1, 1)), *layers[1:3]])
+    layers.append(OneOf([layers[0], inner], **options))
+    for layer in layers:
+        config = layer.get_config()
+        copied = keras.saving.deserialize_keras_object(
+            keras.saving.serialize_keras_object(layer)
+        )
+        for restored in (type(layer).from_config(config), copied):
+            assert restored.get_config() == config
+            assert restored.at_inference
+            assert (restored.seed, restored.name) == (9, "mine")
+            assert restored.value_range == layer.value_range
+            np.testing.assert_array_equal(
+                restored.corrupt_array(COLOUR, 0), layer.corrupt_array(COLOUR, 0)
+            )
+    assert layers[0].stddev == (0.1, 0.4)
+    assert layers[-2].rate == (0.1, 0.4)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_saved_model_gives_equal_outputs(tmp_path):
+    for layer in every_kind((0.1, 0.4), at_inference=True, seed=9):
+        model = keras.Sequential([keras.Input((9, 13, 3)), layer])
+        model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        assert type(loaded.layers[-1]) is type(layer)
+        for _ in "ab":
+            np.testing.assert_array_equal(numpy(loaded(COLOUR)), numpy(model(COLOUR)))
+
+
+# A corruption of one's own, as the docstring of `Corruption` shows it.
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Fade(corruption.Corruption):
+    """Takes away a part of the brightness of each example."""
+
+    def __init__(self, strength, **options):
+        super().__init__(**options)
+        self._set_amount("strength", strength, high=1)
+
+    def _corrupt(self, x, amount, seed):
+        return (1 - amount) * x
+
+
+class Invert(corruption.Corruption):
+    """Has no amount to choose."""
+
+    def _corrupt(self, x, amount, seed):
+        assert amount is None
+        return self._clip(1.5 - x)
+
+
+def test_a_subclass_of_a_few_lines_is_a_full_corruption(tmp_path):
+    np.testing.assert_allclose(Fade(0.3).corrupt_array(GREY, seed=0), 0.35, rtol=1e-6)
+    faded = Fade((0.2, 0.6)).corrupt_array(GREY, seed=0).mean(axis=(1, 2, 3))
+    assert_mean(faded, 0.3, 0.2 / np.sqrt(12))
+    half = Fade((0.2, 0.6), dtype="mixed_bfloat16")(GREY, training=True)
+    assert keras.backend.standardize_dtype(half.dtype) == "bfloat16"
+    mixed = OneOf([Fade(1.0), MaskPixels(0.0)]).corrupt_array(GREY, seed=0)
+    assert_fraction(mixed[:, 0, 0] == 0, 0.5)
+    with pytest.raises(ValueError, match=r"strength must be .* from 0 to 1"):
+        Fade(1.1)
+
+    model = keras.Sequential([keras.Input((20, 20, 1)), Fade((0.2, 0.6), seed=2)])
     model.save(tmp_path / "model.keras")
-    loaded, again = (
-        keras.saving.load_model(tmp_path / "model.keras") for _ in range(2)
-    )
-    assert type(loaded.corruption) is type(layer)
-    np.testing.assert_array_equal(loaded.reconstruct(x), model.reconstruct(x))
-    np.testing.assert_array_equal(
-        loaded.corruption.apply(x, 0), model.corruption.apply(x, 0)
-    )
-    np.testing.assert_array_equal(numpy(loaded(x)), numpy(again(x)))
-    np.testing.assert_array_equal(numpy(loaded(x)), numpy(again(x)))
+    loaded = keras.saving.load_model(tmp_path / "model.keras").layers[-1]
+    assert loaded.get_config() == model.layers[-1].get_config()
+    assert loaded.strength == (0.2, 0.6)
+
+
+def test_a_subclass_needs_no_amount_but_the_hook():
+    assert Invert().corrupt_array(np.zeros((2, 3)), seed=0).max() == 1  # clipped
+    assert "amount" not in str(Invert().get_config())
+    with pytest.raises(NotImplementedError, match=r"Corruption must define _corrupt"):
+        corruption.Corruption().corrupt_array(GREY, seed=0)
 
 
 # What is refused.
 
 
-@pytest.mark.parametrize("kind", LEVELLED)
-@pytest.mark.parametrize(
-    "level",
-    [
-        *(-0.1, 2.1, 50, np.nan, np.inf, "0.5", None),
-        *((), (0.5,), (0.6, 0.2), (0, 0.1, 0.2), (0.1, 2.5), (-0.1, 0.5), (0.1, None)),
-    ],
-)
-def test_bad_levels_are_named(kind, level):
-    with pytest.raises(
-        ValueError, match=rf"level of {kind.__name__} .*Received: "
-    ) as e:
-        kind(level)
-    assert f"level={level!r}" in str(e.value)
-    assert f"from 0 to {kind.max_level:g}" in str(e.value)
+def test_bad_arguments_are_named_with_what_was_received():
+    names = ("stddev", "rate", "rate", "size", "factor")
+    for kind, name in zip(KINDS, names, strict=True):
+        for value in (-0.1, 50, np.nan, np.inf, "0.5", None, True, [0.1, 0.2, 0.3], ()):
+            with pytest.raises(
+                ValueError, match=f"^{name} must be .*Received: {name}="
+            ):
+                kind(value)
+        for pair in ((0.6, 0.2), (-0.1, 0.5), (0.1, 9), (0.1, None), ("a", "b")):
+            with pytest.raises(ValueError, match=rf"^{name}\[[01]\] must be a number"):
+                kind(pair)
+        for seed in (-1, 2**31, 1.5, "1", True):
+            with pytest.raises(ValueError, match=r"^seed must be "):
+                kind(0.5, seed=seed)
+        for value_range in (1, (0,), (0, 1, 2), (1, 0), (0, 0), (0, np.inf), "01"):
+            with pytest.raises(ValueError, match=r"^value_range.* must be "):
+                kind(0.5, value_range=value_range)
+        if kind is not AdditiveGaussian:
+            with pytest.raises(ValueError, match="from 0 to 1"):
+                kind(1.01)
+
+    with pytest.raises(ValueError, match=r"stddev must be a number from 0 to 4\."):
+        AdditiveGaussian(4.1, value_range=(-1, 1))
+    for rate in (1, (0.5, 1.0)):
+        with pytest.raises(ValueError, match="rate must be below 1 with rescale=True"):
+            MaskPixels(rate, rescale=True)
+    with pytest.raises(ValueError, match="SaltAndPepper needs a value_range"):
+        SaltAndPepper(0.5, value_range=None)
+    for parts in ([], MaskPixels(0.5), [0.5], [keras.layers.Dropout(0.5)], None):
+        with pytest.raises(ValueError, match="corruptions must be a list"):
+            OneOf(parts)
+    with pytest.raises(ValueError, match="corruptions must share one value_range"):
+        OneOf([MaskPixels(0.5), MaskPixels(0.5, value_range=(-1, 1))])
 
 
-@pytest.mark.parametrize("kind", LEVELLED)
-def test_levels_may_reach_their_bounds(kind):
-    for level in (0, kind.max_level, (0, kind.max_level), [0.5, 0.5], np.float32(0.5)):
-        kind(level).apply(GREY, seed=0)
-    if kind is not AdditiveGaussian:
-        with pytest.raises(ValueError, match="from 0 to 1 "):
-            kind(1.01)
-
-
-@kinds()
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (lambda x: x[0], r"shape \(20, 20, 1\)"),
-        (lambda x: x[..., 0], r"n, height, width, channels"),
-        (lambda x: x[:0], "n > 0"),
-        (lambda x: np.where(x > 0, np.nan, x), "NaN"),
-        (lambda x: x + np.inf, "infinite"),
-        (lambda x: (x * 255).astype("uint8"), "255"),
-        (lambda x: x - 1, r"\[-0.5, -0.5\]"),
-    ],
-)
-def test_apply_refuses_bad_arrays(layer, spoil, words):
-    with pytest.raises(ValueError, match=words):
-        layer.apply(spoil(GREY), seed=0)
-
-
-@pytest.mark.parametrize("seed", [-1, 2**31, 1.5, "1", None])
-def test_bad_seeds_are_named(seed):
-    with pytest.raises(ValueError, match="seed must be a whole number"):
-        MaskPixels(0.5).apply(GREY, seed)
-    if seed is not None:
-        with pytest.raises(ValueError, match="seed must be a whole number"):
-            MaskPixels(0.5, seed=seed)
-
-
-def test_layer_refuses_what_is_no_batch_of_images():
-    with pytest.raises(ValueError, match="ndim=4"):
-        MaskPixels(0.5)(GREY[..., 0], training=True)
-
-
-@pytest.mark.parametrize(
-    "parts", [[], MaskPixels(0.5), [0.5], [keras.layers.Dropout(0.5)], None]
-)
-def test_one_of_needs_corruptions(parts):
-    with pytest.raises(ValueError, match="corruptions must be a list"):
-        OneOf(parts)
-
-
-def test_a_subclass_must_say_what_it_does():
-    with pytest.raises(NotImplementedError, match="damage"):
-        corruption.Corruption(0.5).apply(GREY, seed=0)
+def test_bad_arrays_are_named_with_a_cure():
+    table = [
+        (np.float32(0.5), "at least two axes"),
+        (GREY[:, 0, 0, 0], "at least two axes"),
+        (GREY[:0], "at least one example"),
+        (GREY[:, :, :0], "at least one example"),
+        (np.where(GREY > 0, np.nan, GREY), "NaN"),
+        (GREY + np.inf, "infinite"),
+        ((GREY * 255).astype("uint8"), "divide 8-bit values by 255"),
+        (GREY - 1, r"\(x \+ 1\) / 2"),
+        (GREY - 3, r"tell the layer its value_range.*Received: x in \[-2.5, -2.5\]"),
+    ]
+    for x, words in table:
+        for layer in (MaskPixels(0.5), OneOf([AdditiveGaussian(0.5)])):
+            with pytest.raises(ValueError, match=words):
+                layer.corrupt_array(x, seed=0)
+    for seed in (-1, 2**31, 1.5, "1", None):
+        with pytest.raises(ValueError, match="seed must be"):
+            MaskPixels(0.5).corrupt_array(GREY, seed)
+    with pytest.raises(ValueError, match="at least two axes"):
+        MaskPixels(0.5)(GREY[:, 0, 0, 0], training=True)
