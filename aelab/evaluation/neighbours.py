@@ -3,132 +3,185 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics.cluster import contingency_matrix
 from sklearn.neighbors import NearestNeighbors
 
-from aelab.evaluation.codes import flat_codes
+from aelab import checks
 
 
 def nearest(z, k=10, queries=None):
-    """Which rows of `z` are nearest to each row, in Euclidean distance. Lesson 06.
+    """Positions of the k nearest rows to each row, in Euclidean distance. Lesson 07.
 
     Args:
         z: Array of codes, images or points on a map, shape `(n, ...)`.
-        k: How many, at least 1.
-        queries: Array of shape `(m, ...)`: the nearest to these, instead of to the
-            rows of `z` themselves.
+        k: Integer, how many, at least 1.
+        queries: Array of shape `(m, ...)`: the nearest to these are looked up, instead
+            of to the rows of `z` themselves.
 
-    Returns: int array of positions in `z`, the nearest first: shape `(n, k)`, no row
-    being its own neighbour; or `(m, k)`.
-    Raises: ValueError if `k` is below 1 or there are not that many rows.
+    Returns:
+        Integer array of positions in `z`, the nearest first: shape `(n, k)`, no row
+        being its own neighbour; or `(m, k)`.
+
+    Raises:
+        ValueError: If `k` is below 1, there are not that many rows to choose from, or
+            `queries` have another number of units than `z`.
+
+    Example:
+        >>> nearest(np.array([[0.0], [1.0], [3.0]]), k=1).ravel()
+        array([1, 0, 1])
     """
-    z = flat_codes(z)
+    z = checks.codes("z", z)
     n_known = len(z) - 1 if queries is None else len(z)
-    if not 1 <= k <= n_known:
+    checks.integer("k", k)
+    if k > n_known:
         raise ValueError(
             f"k must be from 1 to {n_known}, as many rows as there are to choose from. "
             f"Received: k={k}"
         )
-    queries = None if queries is None else flat_codes(queries)
-    known = NearestNeighbors(n_neighbors=k).fit(z)
+    # Distances are found by products, which lose digits far away from 0.
+    centre = z.mean(axis=0)
+    if queries is not None:
+        queries = checks.codes("queries", queries)
+        if queries.shape[1] != z.shape[1]:
+            raise ValueError(
+                f"queries must have {z.shape[1]} units, as z. Received: queries of "
+                f"{queries.shape[1]} units"
+            )
+        queries = queries - centre
+    known = NearestNeighbors(n_neighbors=k).fit(z - centre)
     return known.kneighbors(queries, return_distance=False)
 
 
 def neighbour_overlap(z, points, k=10):
-    """How many of the k nearest neighbours are the same in both. Lesson 06.
+    """Fraction of the k nearest neighbours that two spaces have in common. Lesson 07.
 
     Formula: mean_i(size of (nearest of i in z) and (nearest of i in points)) / k. By
     chance it is k / (n - 1).
 
     Args:
-        z, points: Arrays of shape `(n, ...)`: a code and its map, or two maps.
-        k: Neighbours to compare.
+        z: Array of shape `(n, ...)`, for example a code.
+        points: Array of shape `(n, ...)`, for example its map.
+        k: Integer, neighbours to compare.
 
-    Returns: float in [0, 1]. Raises: ValueError if lengths differ, or as `nearest`.
+    Returns:
+        Float in [0, 1].
+
+    Raises:
+        ValueError: If the lengths differ, or as `nearest`.
+
+    Example:
+        >>> z = np.arange(8.0)[:, None]
+        >>> neighbour_overlap(z, -2 * z, k=3)
+        1.0
     """
     if len(z) != len(points):
         raise ValueError(
-            f"z and points must have one length. Received: {len(z)} and {len(points)}"
+            "z and points must have one length. Received: z of length "
+            f"{len(z)}, points of length {len(points)}"
         )
     first, second = nearest(z, k), nearest(points, k)
     return float((first[:, :, None] == second[:, None, :]).sum() / first.size)
 
 
 def neighbour_accuracy(z, labels, k=10):
-    """How well the k nearest others tell the class of a point. Lesson 06.
+    """Accuracy of a vote of the k nearest others about a point's class. Lesson 07.
 
-    The majority decides, the first class in a tie; no point votes for itself.
+    The majority decides, the lowest class in a tie; no point votes for itself.
 
     Args:
         z: Array of shape `(n, ...)`.
-        labels: Whole numbers from 0, shape `(n,)`.
-        k: Neighbours to ask.
+        labels: Integers from 0, shape `(n,)`.
+        k: Integer, neighbours that vote.
 
-    Returns: float, accuracy in [0, 1].
-    Raises: ValueError if `labels` are not n whole numbers from 0, or as `nearest`.
+    Returns:
+        Float in [0, 1].
+
+    Raises:
+        ValueError: If `labels` are not n integers from 0, or as `nearest`.
+
+    Example:
+        >>> z = np.array([[0.0], [1.0], [2.0], [7.0], [8.0], [9.0]])
+        >>> neighbour_accuracy(z, np.array([0, 0, 0, 1, 1, 1]), k=2)
+        1.0
     """
-    labels = _classes("labels", labels, len(z))
+    labels = _labels("labels", labels, len(z))
+    classes, labels = np.unique(labels, return_inverse=True)
     of_neighbours = labels[nearest(z, k)]
-    votes = np.stack([(of_neighbours == c).sum(1) for c in range(labels.max() + 1)])
-    return float((votes.argmax(axis=0) == labels).mean())
+    votes = [(of_neighbours == c).sum(axis=1) for c in range(len(classes))]
+    return float((np.argmax(votes, axis=0) == labels).mean())
 
 
 def retrieval_precision(z, labels, k=10):
-    """Of the k nearest others, what share has the class of the query. Lesson 06.
+    """Fraction of the k nearest others that have the class of the query. Lesson 07.
 
-    Every row is a query once; the mean over all. Args and errors as
-    `neighbour_accuracy`. Returns: float in [0, 1], the precision at k.
+    Every row is a query once; the mean over all, known as precision at k.
+
+    Args:
+        z: Array of shape `(n, ...)`.
+        labels: Integers from 0, shape `(n,)`.
+        k: Integer, neighbours to retrieve.
+
+    Returns:
+        Float in [0, 1].
+
+    Raises:
+        ValueError: If `labels` are not n integers from 0, or as `nearest`.
+
+    Example:
+        >>> z = np.array([[0.0], [1.0], [2.1], [9.0]])
+        >>> retrieval_precision(z, np.array([0, 0, 1, 1]), k=1)
+        0.75
     """
-    labels = _classes("labels", labels, len(z))
+    labels = _labels("labels", labels, len(z))
     return float((labels[nearest(z, k)] == labels[:, None]).mean())
 
 
-def match_clusters(labels, clusters):
-    """The class that each cluster stands for: one to one, as many hits as can be.
+def cluster_agreement(labels, clusters):
+    """Agreement of clusters with classes, by three measures. Lesson 07.
 
-    The Hungarian method. It looks at the labels, so it is for scores alone. Lesson 06.
+    For the accuracy each cluster stands for at most one class, and each class for at
+    most one cluster, so that the accuracy is highest (the Hungarian method).
 
     Args:
-        labels: True classes, whole numbers from 0, shape `(n,)`.
+        labels: True classes, integers from 0, shape `(n,)`.
         clusters: Clusters found, likewise, in any order.
 
-    Returns: int array: the class of cluster 0, 1, ..., or -1 where clusters are more
-    than classes. Raises: ValueError if the lengths differ or a number is negative.
-    """
-    labels = _classes("labels", labels, len(labels))
-    clusters = _classes("clusters", clusters, len(labels))
-    counts = np.zeros((clusters.max() + 1, labels.max() + 1), int)
-    np.add.at(counts, (clusters, labels), 1)
-    rows, columns = linear_sum_assignment(counts, maximize=True)
-    matched = np.full(len(counts), -1)
-    matched[rows] = columns
-    return matched
-
-
-def cluster_agreement(labels, clusters):
-    """How well clusters agree with classes, by three measures. Lesson 06.
-
-    Args and errors as `match_clusters`.
-
     Returns:
-        Dict of floats: `accuracy` after `match_clusters`, in [0, 1]; `ari`, the
-        adjusted Rand index, 1 for the classes, 0 in expectation for random clusters
-        and below it for worse; `nmi`, mutual information over the mean of both
-        entropies, in [0, 1].
+        Dict of floats: `accuracy`, in [0, 1]; `ari`, the adjusted Rand index, 1 for the
+        classes, 0 in expectation for random clusters and below it for worse; `nmi`,
+        mutual information over the mean of both entropies, in [0, 1].
+
+    Raises:
+        ValueError: If the lengths differ, there is none, or a number is negative.
+
+    Example:
+        >>> labels, clusters = np.array([0, 0, 1, 1]), np.array([5, 5, 3, 3])
+        >>> cluster_agreement(labels, clusters)
+        {'accuracy': 1.0, 'ari': 1.0, 'nmi': 1.0}
+
+    Reference: Hubert and Arabie, 1985, "Comparing partitions", Journal of
+    Classification 2, 193-218.
     """
-    matched = match_clusters(labels, clusters)
+    labels = _labels("labels", labels, len(labels))
+    clusters = _labels("clusters", clusters, len(labels))
+    counts = contingency_matrix(labels, clusters)
+    matched = linear_sum_assignment(counts, maximize=True)
     return {
-        "accuracy": float((matched[np.asarray(clusters)] == labels).mean()),
+        "accuracy": float(counts[matched].sum() / len(labels)),
         "ari": float(adjusted_rand_score(labels, clusters)),
         "nmi": float(normalized_mutual_info_score(labels, clusters)),
     }
 
 
-def _classes(name, values, n):
+def _labels(argument, values, n):
+    """An array of n integers from 0."""
     values = np.asarray(values)
-    whole = values.shape == (n,) and np.issubdtype(values.dtype, np.integer)
-    if not whole or n == 0 or values.min() < 0:
+    integers = values.shape == (n,) and np.issubdtype(values.dtype, np.integer)
+    if not integers or n == 0 or values.min() < 0:
+        lowest = f", lowest {values.min()}" if integers and n else ""
         raise ValueError(
-            f"{name} must be a flat array of {n} whole numbers from 0. "
-            f"Received: dtype {values.dtype}, shape {values.shape}"
+            f"{argument} must be a flat array of {n} integers from 0 (-1 stands for "
+            f"images without labels). Received: dtype {values.dtype}, shape "
+            f"{values.shape}{lowest}"
         )
     return values
