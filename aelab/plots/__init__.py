@@ -1,35 +1,35 @@
-"""Pictures: arrays in, Axes out; no model is seen and nothing is shown.
+"""Pictures: arrays and models in, Axes out; nothing is shown.
 
 Images are drawn with fixed limits, so that brightness can be compared between rows.
+Each figure carries a text alternative, see `describe`.
 """
 
-from aelab.plots.curves import (
-    error_against_size,
-    error_curves,
-    rate_distortion,
-    training_curves,
-)
+from aelab.plots.curves import curves
+from aelab.plots.diagrams import architecture
+from aelab.plots.explorer import LatentExplorer
 from aelab.plots.images import (
     as_pictures,
+    draw_picture,
+    image_rows,
     manifold,
-    reconstructions,
     retrieval,
     weights,
 )
 from aelab.plots.maps import image_scatter, latent_scatter
-from aelab.plots.style import use_style
+from aelab.plots.style import describe, use_style
 
 __all__ = [
+    "LatentExplorer",
+    "architecture",
     "as_pictures",
-    "error_against_size",
-    "error_curves",
+    "curves",
+    "describe",
+    "draw_picture",
+    "image_rows",
     "image_scatter",
     "latent_scatter",
     "manifold",
-    "rate_distortion",
-    "reconstructions",
     "retrieval",
-    "training_curves",
     "use_style",
     "weights",
 ]
