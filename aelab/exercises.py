@@ -1,0 +1,278 @@
+"""Checks of the exercises: whether an answer is right, or what is likely wrong with it.
+
+They stand here and not in the notebooks, so that no cell beside an exercise gives its
+answer away. Each takes the learner's answer first, and returns True or a sentence for
+`lesson.check` to print.
+"""
+
+import numbers
+
+import numpy as np
+
+from aelab import evaluation
+
+__all__ = [
+    "check_best_epoch",
+    "check_best_relu",
+    "check_fewest_components",
+    "check_hardest_class",
+    "check_line_angle",
+    "check_mse",
+]
+
+
+def check_mse(my_mse):
+    """Whether a function computes the mean squared error. Lesson 01.
+
+    Args:
+        my_mse: Function of two arrays of images, shape
+            `(n, height, width, channels)`.
+
+    Returns:
+        True; None if the function returns None, as the stub does; or a sentence on the
+        likely mistake.
+
+    Example:
+        >>> check_mse(lambda x, x_hat: np.mean((x - x_hat) ** 2))
+        True
+        >>> check_mse(lambda x, x_hat: np.mean(x - x_hat))
+        'Without the square, errors of opposite sign cancel each other.'
+    """
+    if not callable(my_mse):
+        return "my_mse should be a function of two arrays: def my_mse(x, x_hat)."
+    rng = np.random.default_rng(0)
+    x = rng.random((5, 4, 3, 1))
+    x_hat = rng.random((5, 4, 3, 1))
+    received = my_mse(x.copy(), x_hat.copy())
+    if received is None:
+        return None
+    difference = x - x_hat
+    right = evaluation.mse(x, x_hat)
+    if np.shape(received):
+        return (
+            f"It returns an array of shape {np.shape(received)}: average over the "
+            "images as well, so that one number is left."
+        )
+    mistakes = {
+        "Without the square, errors of opposite sign cancel each other.": (
+            difference.mean()
+        ),
+        "That is the mean absolute error: square each difference.": (
+            np.abs(difference).mean()
+        ),
+        "You took the root of it, which the formula does not.": np.sqrt(right),
+        "The formula divides by the number of pixels: take the mean, not the sum.": (
+            right * difference.size
+        ),
+        "You added the pixels up: the formula divides by their number as well.": (
+            right * difference[0].size
+        ),
+        "Square each difference before you average, not after.": difference.mean() ** 2,
+    }
+    hint = (
+        "For two arrays of random numbers it should return "
+        f"{right:.4f}, and it returns {float(received):.4f}."
+    )
+    found = _compare(received, right, mistakes, hint)
+    if found is True and not np.isclose(my_mse(x, x), 0):
+        return "Between an image and itself the error should be 0."
+    return found
+
+
+def check_fewest_components(n_components, pca, x, target):
+    """Whether PCA needs this many components to come down to an error. Lesson 01.
+
+    Args:
+        n_components: Integer, the learner's answer.
+        pca: What `evaluation.fit_pca` returned.
+        x: Array of images, shape `(n, ...)`.
+        target: The mean squared error to come down to, clipped to [0, 1].
+
+    Returns:
+        True, or a sentence on the likely mistake.
+    """
+    most = len(pca.components_)
+    if not _is_integer(n_components):
+        return f"n_components should be an integer. It is {n_components!r}."
+    if not 1 <= n_components <= most:
+        return f"pca holds components 1 to {most}. n_components is {n_components}."
+
+    def error_with(n, clip):
+        return evaluation.mse(x, evaluation.pca_reconstruct(pca, x, n, clip))
+
+    enough = error_with(n_components, clip=(0, 1)) <= target
+    one_less_is_enough = (
+        n_components > 1 and error_with(n_components - 1, clip=(0, 1)) <= target
+    )
+    if enough and not one_less_is_enough:
+        return True
+    unclipped = error_with(n_components, clip=None) <= target
+    one_less_unclipped = (
+        n_components > 1 and error_with(n_components - 1, clip=None) <= target
+    )
+    if unclipped and not one_less_unclipped:
+        return "That is right for PCA that is not clipped: pass clip=(0, 1)."
+    if not enough:
+        return "With so few components the error is still above that of the model."
+    return "Fewer components would do: the smallest number is asked for."
+
+
+def check_hardest_class(label, errors, labels):
+    """Whether a class has the highest mean error. Lesson 01.
+
+    Args:
+        label: Integer, the learner's answer.
+        errors: Array of one error for each image, shape `(n,)`.
+        labels: Integers from 0, shape `(n,)`; -1 where there is none.
+
+    Returns:
+        True, or a sentence on the likely mistake.
+    """
+    if not _is_integer(label):
+        return f"hardest should be the index of a class, an integer. It is {label!r}."
+    known = labels >= 0
+    classes = np.unique(labels[known])
+    if label not in classes:
+        return f"hardest should be a label of the images. It is {label}."
+    means = [errors[labels == c].mean() for c in classes]
+    sums = [errors[labels == c].sum() for c in classes]
+    if label == classes[np.argmax(means)]:
+        return True
+    if label == classes[np.argmin(means)]:
+        return "That is the class with the lowest mean error."
+    if label == classes[np.argmax(sums)]:
+        return "You added the errors up: a class with more images is no harder."
+    if label == labels[known][np.argmax(errors[known])]:
+        return "The single worst image is of this class: average over the class."
+    return "Average the errors within each class, and take the largest average."
+
+
+def check_line_angle(line_angle):
+    """Whether a function gives the angle between two lines, in degrees. Lesson 02.
+
+    Args:
+        line_angle: Function of two vectors.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(line_angle):
+        return "line_angle should be a function of two vectors: def line_angle(a, b)."
+    a = np.array([3.0, 0.0, 1.0])
+    b = np.array([-1.0, 2.0, 0.5])
+    received = line_angle(a.copy(), b.copy())
+    if received is None:
+        return None
+    if np.shape(received):
+        return f"It returns an array of shape {np.shape(received)}, not one number."
+    if np.isnan(received):
+        return (
+            "It returns nan: no angle has a cosine above 1. Divide by the lengths of "
+            "both vectors."
+        )
+    cosine = a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
+    right = np.degrees(np.arccos(abs(cosine)))
+    mistakes = {
+        "That is in radians: np.degrees turns it into degrees.": np.radians(right),
+        "That is the cosine of the angle, not the angle.": cosine,
+        "A line has no front: between two lines the angle is never above 90 degrees.": (
+            np.degrees(np.arccos(cosine))
+        ),
+        "Take the inverse of the cosine, not of the sine.": (
+            np.degrees(np.arcsin(abs(cosine)))
+        ),
+        "Divide by the lengths of both vectors before you take the angle.": (
+            np.degrees(np.arccos(min(1.0, abs(a @ b))))
+        ),
+    }
+    hint = (
+        f"For the vectors {a} and {b} it should return {right:.2f}, and it returns "
+        f"{float(received):.2f}."
+    )
+    found = _compare(received, right, mistakes, hint)
+    if found is True and not np.isclose(line_angle(2 * b, b), 0, atol=1e-3):
+        return (
+            "For two vectors of one direction it should return 0. Rounding may lift "
+            "the cosine a little above 1: take the smaller of it and 1."
+        )
+    return found
+
+
+def check_best_epoch(best_epoch):
+    """Whether a function finds the epoch with the lowest loss, from 1. Lesson 02.
+
+    Args:
+        best_epoch: Function of a list of numbers.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(best_epoch):
+        return "best_epoch should be a function of a list: def best_epoch(val_losses)."
+    losses = [0.7, 0.5, 0.3, 0.4, 0.3, 0.9, 0.35]
+    received = best_epoch(list(losses))
+    if received is None:
+        return None
+    if not _is_integer(received):
+        return f"It should return the number of an epoch. It returns {received!r}."
+    sentences = {
+        2: "Epochs are counted from 1: the first loss belongs to epoch 1.",
+        5: "If several epochs are equally low, take the first.",
+        6: "That is the epoch with the highest loss.",
+        7: "That is the last epoch, which is not the best one here.",
+    }
+    if received != 3:
+        return sentences.get(
+            received, f"For the losses {losses} it should return 3, not {received}."
+        )
+    if best_epoch([0.2, 0.1]) != 2:
+        return "It is right for one list and wrong for another: [0.2, 0.1] gives 2."
+    return True
+
+
+def check_best_relu(answer, x):
+    """Whether a number is the least MSE of outputs from 0 upwards. Lesson 02.
+
+    Args:
+        answer: The learner's number.
+        x: The images to be given back, an array with values below 0.
+
+    Returns:
+        True, or a sentence on the likely mistake.
+    """
+    if not isinstance(answer, numbers.Real) or isinstance(answer, bool):
+        return f"best_relu should be one number. It is {answer!r}."
+    negative = np.minimum(x, 0).astype("float64")
+    right = float(np.mean(negative**2))
+    mistakes = {
+        "Average over all pixels, not only over the negative ones.": (
+            float(np.mean(negative[negative < 0] ** 2))
+        ),
+        "Square the differences before you average.": float(np.mean(negative)),
+        "That is the root of it.": np.sqrt(right),
+        "Those are the values that the ReLU can reach. What of the others?": (
+            float(np.mean(np.maximum(x, 0).astype("float64") ** 2))
+        ),
+        "A ReLU is not limited to 1: values above 1 are within its reach.": (
+            float(np.mean((x - np.clip(x, 0, 1)).astype("float64") ** 2))
+        ),
+        "It can do better than to give 0 everywhere.": (
+            float(np.mean(x.astype("float64") ** 2))
+        ),
+    }
+    hint = "What is the best output for a pixel below 0, and what for one above?"
+    return _compare(answer, right, mistakes, hint)
+
+
+def _is_integer(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _compare(received, right, mistakes, hint):
+    """True for the right number; else the sentence of the mistake that leads to it."""
+    if np.isclose(received, right, rtol=1e-4):
+        return True
+    for sentence, value in mistakes.items():
+        if np.isclose(abs(received), abs(value), rtol=1e-4):
+            return sentence
+    return hint
