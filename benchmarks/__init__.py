@@ -1,0 +1,1 @@
+"""Measurements of the course: how good its models are, and how fast they train."""

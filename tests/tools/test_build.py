@@ -1,0 +1,183 @@
+"""Building notebooks from their sources: what is kept, what is told, what is stored."""
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from aelab import settings
+from tools import build, results
+
+SOURCE = """\
+# %% [markdown]
+# # 09 Title
+#
+# All cells take {{minutes}} minutes.
+
+# %%
+import os, sys
+print("told", os.environ["AELAB_BUDGET"], os.environ["AELAB_DATASET"])
+print("warned", file=sys.stderr)
+
+# %% tags=["exercise"]
+answer = None
+
+# %% tags=["solution"]
+answer = 4
+
+# %%
+assert answer in (None, 4)
+"""
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """The source of a course of one small lesson, nothing built or measured yet."""
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(build, "address", lambda: "")
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results.json")
+    path = tmp_path / "notebooks" / "src" / "09_x.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(SOURCE)
+    return path
+
+
+def code(path):
+    book = nbformat.read(path, as_version=4)
+    return [cell for cell in book.cells if cell.cell_type == "code"]
+
+
+def test_a_build_makes_lesson_and_solution_and_tells_drift(source, tmp_path, capsys):
+    lesson, solution = build.targets(source)
+    assert build.main(["--check"]) == 1
+    assert not lesson.exists()
+    assert build.main([]) == 0
+    first = lesson.read_bytes(), solution.read_bytes()
+    assert build.main(["--check"]) == 0
+    assert build.main([]) == 0
+    assert (lesson.read_bytes(), solution.read_bytes()) == first
+
+    nbformat.validate(nbformat.read(lesson, as_version=4))
+    assert "answer = None" in [cell.source for cell in code(lesson)]
+    assert "answer = 4" not in lesson.read_text()
+    assert "answer = 4" in [cell.source for cell in code(solution)]
+    assert "answer = None" not in solution.read_text()
+    assert "several minutes" in lesson.read_text()
+
+    capsys.readouterr()
+    lesson.write_text(lesson.read_text().replace("# 09 Title", "# 09 Other"))
+    assert build.main(["--check"]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(str(lesson.relative_to(tmp_path)))
+
+
+def test_a_full_run_is_stored_with_its_date_versions_and_minutes(source, monkeypatch):
+    monkeypatch.setenv("AELAB_BUDGET", "quick")
+    monkeypatch.setattr(build.psutil, "getloadavg", lambda: (0.1, 3.0, 3.0))
+    assert build.main(["09_x", "--execute"]) == 0
+    lesson, solution = build.targets(source)
+    for path in (lesson, solution):
+        assert [cell.execution_count for cell in code(path)] == [1, 2, 3, 4]
+        (output,) = code(path)[1].outputs
+        assert output.text == "told full mnist\n"
+        run = nbformat.read(path, as_version=4).metadata["aelab"]
+        assert run["date"].startswith("20")
+        assert run["versions"]["keras"]
+        assert run["backend"] == "tensorflow"
+    kept = results.read()["lessons"]["09_x"]
+    assert kept["run"] == run
+    assert f"take {kept['minutes']} minutes" in lesson.read_text()
+    # What was run stays, in cells that did not change.
+    source.write_text(SOURCE.replace("Title", "Other title").replace("(None", "(0"))
+    assert build.main([]) == 0
+    assert [cell.execution_count for cell in code(lesson)] == [1, 2, 3, None]
+    assert nbformat.read(lesson, as_version=4).metadata["aelab"] == run
+
+
+def test_a_solution_runs_where_its_exercise_stands_and_nothing_runs_twice(source):
+    check = SOURCE.replace("assert answer in (None, 4)", "print(answer)")
+    source.write_text(
+        check + "\n# %% [markdown]\n# ## Later\n\n# %%\n"
+        "answer = 5\nruns = globals().get('runs', 0) + 1\nruns\n"
+    )
+    assert build.main(["09_x", "--execute"]) == 0
+    lesson, solution = build.targets(source)
+    told = {path: [c.outputs for c in code(path)] for path in (lesson, solution)}
+    assert told[lesson][3][0].text == "None\n"
+    assert told[solution][3][0].text == "4\n"
+    for path in (lesson, solution):
+        (later,) = told[path][4]
+        assert later.data["text/plain"] == "1"
+        assert later.execution_count == code(path)[4].execution_count == 5
+
+
+def test_minutes_are_not_recorded_on_a_busy_machine(source, monkeypatch, capsys):
+    monkeypatch.setattr(build.psutil, "getloadavg", lambda: (3.0, 0.1, 0.1))
+    assert build.main(["09_x", "--execute"]) == 0
+    assert "busy machine" in capsys.readouterr().out
+    assert results.read()["lessons"]["09_x"]["minutes"] is None
+    lesson, _ = build.targets(source)
+    assert "several minutes" in lesson.read_text()
+
+
+def test_a_claim_that_fails_fails_the_command_and_stores_nothing(source, capsys):
+    assert build.main([]) == 0
+    source.write_text(SOURCE.replace("(None, 4)", "(None, 5)"))
+    lesson, solution = build.targets(source)
+    before = lesson.read_bytes(), solution.read_bytes()
+    assert build.main(["--execute"]) == 1
+    said = capsys.readouterr().out
+    assert "09_x failed" in said
+    assert "expected: answer in (None, 5)\n    here: answer = 4" in said
+    assert (lesson.read_bytes(), solution.read_bytes()) == before
+    assert results.read() == {}
+
+
+def test_a_cell_without_code_and_an_unknown_lesson_are_refused(source):
+    source.write_text("# %% [markdown]\n# # 09 Title\n\n# %%\n# forgot the marker\n")
+    with pytest.raises(ValueError, match=r"09_x\.py: a cell holds no code"):
+        build.build(source, "solution")
+    with pytest.raises(ValueError, match=r"09_x\. Received: \['12_none'\]"):
+        build.main(["12_none"])
+
+
+def test_the_same_cell_twice_has_two_names(source):
+    source.write_text(SOURCE + "\n# %%\nx = 1\n\n# %%\nx = 1\n")
+    names = [cell.id for cell in build.build(source, "solution").cells]
+    assert len(set(names)) == len(names)
+
+
+def test_figures_are_shrunk_only_where_a_notebook_grows_too_large():
+    from base64 import b64encode
+    from io import BytesIO
+
+    import numpy as np
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), "uint8")
+    file = BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    png = b64encode(file.getvalue()).decode()
+    output = v4.new_output("display_data", {"image/png": png, "text/plain": "figure"})
+    book = v4.new_notebook(cells=[v4.new_code_cell("plot()", outputs=[output])])
+    build.shrink(book)
+    shown = book.cells[0].outputs[0].data
+    assert len(shown["image/png"]) < len(png) / 2
+    assert shown["text/plain"] == "figure"
+
+
+def test_the_colab_cell_installs_only_on_colab_and_only_the_package():
+    cell = build.colab_cell().source
+    assert 'if "google.colab" in sys.modules:' in cell
+    (install,) = [line for line in cell.splitlines() if "%pip" in line]
+    assert install.startswith("    ")
+    for foreign in ("jupyter", "requirements", *settings.BACKENDS):
+        assert foreign not in install
+
+
+def test_badge_and_address_appear_once_the_project_has_one(source, monkeypatch):
+    assert "Open in Colab" not in build.build(source, "solution").cells[0].source
+    monkeypatch.setattr(build, "address", lambda: "https://github.com/owner/aelab")
+    title, install = build.build(source, "solution").cells[:2]
+    assert "/github/owner/aelab/blob/main/notebooks/09_x.ipynb" in title.source
+    assert '"aelab @ git+https://github.com/owner/aelab"' in install.source
