@@ -24,6 +24,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import numpy as np
 import psutil
 from PIL import Image
 
@@ -70,7 +71,8 @@ def targets(source):
 def build(source, left_out):
     """The notebook of a source, without the cells that carry the tag `left_out`."""
     text = source.read_text(encoding="utf-8")
-    text = text.replace("{{minutes}}", measured_minutes(source.stem))
+    measured = results.read().get("lessons", {}).get(source.stem, {})
+    text = text.replace("{{minutes}}", results.minutes_of(measured))
     title, *rest = jupytext.reads(text, fmt="py:percent").cells
     if address():
         title.source += "\n\n" + badge(source.stem)
@@ -118,12 +120,6 @@ def strip_comments(code):
     return re.sub(r"^\s*#.*$", "", code, flags=re.MULTILINE).strip()
 
 
-def measured_minutes(stem):
-    """What the last full run of a lesson took, as text."""
-    minutes = results.read().get("lessons", {}).get(stem, {}).get("minutes")
-    return "several" if minutes is None else f"{minutes:.1f}"
-
-
 def write(path, book):
     """Write a notebook, the same bytes on each system."""
     path.parent.mkdir(exist_ok=True)
@@ -156,13 +152,13 @@ def execute_lesson(source):
     # Not handed to `new_notebook`, which would copy the cells.
     session = nbformat.v4.new_notebook()
     session.cells = in_one_order(lesson.cells, solution.cells)
-    # Beside other work a lesson takes longer than on its readers' machines.
+    # Beside other work a lesson takes longer than by itself.
     busy = psutil.getloadavg()[0] > IDLE
     start = time.perf_counter()
     solution_path.parent.mkdir(exist_ok=True)
     runner.execute(session, solution_path.parent, environment=FULL)
     minutes = round((time.perf_counter() - start) / 60, 1)
-    note = " on a busy machine, so they are not recorded" if busy else ""
+    note = " at most, on a busy machine" if busy else ""
     print(f"{lesson_path.relative_to(ROOT)}: {minutes} minutes{note}", flush=True)
     shared = {cell.id: cell for cell in lesson.cells}
     for cell in solution.cells:
@@ -170,7 +166,7 @@ def execute_lesson(source):
             cell.outputs = copy.deepcopy(shared[cell.id].outputs)
     run = results.describe_run(FULL["KERAS_BACKEND"])
     lessons = results.read().get("lessons", {})
-    lessons[source.stem] = {"minutes": None if busy else minutes, "run": run}
+    lessons[source.stem] = {"minutes": minutes, "busy": busy, "run": run}
     results.record("lessons", lessons)
     for book, path in ((lesson, lesson_path), (solution, solution_path)):
         number_cells(book)
@@ -221,7 +217,7 @@ def number_cells(book):
 
 
 def shrink(book):
-    """Store figures with 128 colours: too few for a colour bar, enough for maps."""
+    """Store figures with a palette of 256 colours, where it keeps them as they are."""
     for cell in book.cells:
         for output in cell.get("outputs", ()):
             shown = output.get("data", {})
@@ -230,10 +226,17 @@ def shrink(book):
 
 
 def smaller(png):
-    """A figure in base64, with 128 colours."""
+    """A figure in base64 with 256 colours, or as it was if they are too few for it."""
     figure = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    reduced = figure.quantize(256, dither=Image.Dither.NONE)
+    # A palette that many greys share may lose the colours that tell classes apart.
+    pixels = np.asarray(figure, "int16")
+    error = np.abs(pixels - np.asarray(reduced.convert("RGB"), "int16")).max(axis=-1)
+    coloured = np.ptp(pixels, axis=-1) > 40
+    if coloured.any() and np.mean(error[coloured] > 12) > 0.02:
+        return png
     file = io.BytesIO()
-    figure.quantize(128, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    reduced.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
 
 

@@ -104,6 +104,23 @@ def cpu_model():
 # The tables of the README: each takes the section of its name.
 
 
+def minutes_of(measured):
+    """What the last full run of a lesson took, as text.
+
+    Args:
+        measured: Dict with `minutes`, and `busy`: whether the machine had other work
+            to do. Empty where nothing was measured.
+
+    Returns:
+        String.
+    """
+    if measured.get("minutes") is None:
+        return "several"
+    if measured.get("busy"):
+        return f"at most {measured['minutes']:.0f}"
+    return f"{measured['minutes']:.1f}"
+
+
 def lessons_table(lessons):
     """Title, what you will be able to do, and minutes, from the lessons' sources."""
     rows = []
@@ -116,13 +133,12 @@ def lessons_table(lessons):
                 f"{source.name} must have a heading '# NN Title' and a paragraph that "
                 "starts with '**You will** '."
             )
-        minutes = lessons.get(source.stem, {}).get("minutes")
         rows.append(
             {
                 "": title["number"],
                 "lesson": f"[{title['words']}](notebooks/{source.stem}.ipynb)",
                 "you will": " ".join(aim["words"].split()),
-                "minutes": "-" if minutes is None else f"{minutes:.1f}",
+                "minutes": minutes_of(lessons.get(source.stem, {})),
             }
         )
     return table(rows)
