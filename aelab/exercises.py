@@ -14,10 +14,15 @@ from aelab import evaluation
 __all__ = [
     "check_best_epoch",
     "check_best_relu",
+    "check_conv_weights",
+    "check_error_ratio",
     "check_fewest_components",
     "check_hardest_class",
     "check_line_angle",
+    "check_max_pool",
     "check_mse",
+    "check_receptive_field",
+    "check_streaks",
 ]
 
 
@@ -68,6 +73,9 @@ def check_mse(my_mse):
             right * difference[0].size
         ),
         "Square each difference before you average, not after.": difference.mean() ** 2,
+        "You divide by 784: take the number of pixels of the arrays that come in.": (
+            right * difference[0].size / 784
+        ),
     }
     hint = (
         "For two arrays of random numbers it should return "
@@ -190,7 +198,8 @@ def check_line_angle(line_angle):
         f"{float(received):.2f}."
     )
     found = _compare(received, right, mistakes, hint)
-    if found is True and not np.isclose(line_angle(2 * b, b), 0, atol=1e-3):
+    same = (line_angle(2 * b, b), line_angle(np.ones(3), np.ones(3)))
+    if found is True and not np.allclose(same, 0, atol=1e-3):
         return (
             "For two vectors of one direction it should return 0. Rounding may lift "
             "the cosine a little above 1: take the smaller of it and 1."
@@ -225,8 +234,9 @@ def check_best_epoch(best_epoch):
         return sentences.get(
             received, f"For the losses {losses} it should return 3, not {received}."
         )
-    if best_epoch([0.2, 0.1]) != 2:
-        return "It is right for one list and wrong for another: [0.2, 0.1] gives 2."
+    for losses, right in (([0.2, 0.1], 2), ([0.5, 0.6, 0.2], 3)):
+        if best_epoch(losses) != right:
+            return f"Right for one list and wrong for another: {losses} gives {right}."
     return True
 
 
@@ -264,15 +274,243 @@ def check_best_relu(answer, x):
     return _compare(answer, right, mistakes, hint)
 
 
+def check_max_pool(max_pool):
+    """Whether a function takes the maximum of each 2 x 2 square. Lesson 03.
+
+    Args:
+        max_pool: Function of an array of shape `(height, width)`.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(max_pool):
+        return "max_pool should be a function of an array: def max_pool(image)."
+    image = np.random.default_rng(0).normal(size=(6, 8)) - 3  # all below zero, nearly
+    received = max_pool(image.copy())
+    if received is None:
+        return None
+    received = np.asarray(received)
+    if received.shape != (3, 4):
+        return (
+            f"For an array of shape (6, 8) it returns shape {received.shape}: one "
+            "number for each square of 2 x 2 makes shape (3, 4)."
+        )
+    squares = image.reshape(3, 2, 4, 2)
+    right = squares.max(axis=(1, 3))
+    mistakes = {
+        "That is the average of each square, not its maximum.": (
+            squares.mean(axis=(1, 3))
+        ),
+        "That is the minimum of each square.": squares.min(axis=(1, 3)),
+        "Those are the upper left numbers of the squares: compare all four.": (
+            image[::2, ::2]
+        ),
+        "Compare rows as well as columns: you took the maximum of two numbers.": (
+            np.maximum(image[::2, ::2], image[::2, 1::2])
+        ),
+        "Compare columns as well as rows: you took the maximum of two numbers.": (
+            np.maximum(image[::2, ::2], image[1::2, ::2])
+        ),
+        "A square whose numbers are all below zero has a maximum below zero.": (
+            np.maximum(right, 0)
+        ),
+        "The axes are mixed up: reshape to (height // 2, 2, width // 2, 2).": (
+            image.reshape(2, 3, 2, 4).max(axis=(0, 2))
+        ),
+    }
+    hint = "Print a 4 x 4 array and what your function makes of it, side by side."
+    return _compare(received, right, mistakes, hint)
+
+
+def check_conv_weights(conv_weights):
+    """Whether a function counts the weights of a convolution. Lesson 03.
+
+    Args:
+        conv_weights: Function of the kernel's side, and the channels in and out.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(conv_weights):
+        return (
+            "conv_weights should be a function: "
+            "def conv_weights(size, channels_in, channels_out)."
+        )
+    size, n_in, n_out = 5, 3, 7
+    received = conv_weights(size, n_in, n_out)
+    if received is None:
+        return None
+    if not _is_integer(received):
+        return f"It should return an integer. It returns {received!r}."
+    right = size * size * n_in * n_out + n_out
+    mistakes = {
+        "The biases are missing: one for each channel that comes out.": right - n_out,
+        "There is one bias for each channel that comes out, not one in all.": (
+            right - n_out + 1
+        ),
+        "There is one bias for each channel that comes out, not for each that comes "
+        "in.": right - n_out + n_in,
+        "There is one bias for each channel that comes out, not one for each kernel "
+        "and channel.": right - n_out + n_in * n_out,
+        "A window reads all channels that come in: its kernel is a block.": (
+            size * size * n_out + n_out
+        ),
+        "There is a kernel for each channel that comes out.": size * size * n_in
+        + n_out,
+        "The kernel has two sides: size x size.": size * n_in * n_out + n_out,
+        "That is right for kernels of 3 x 3 only: use size.": 9 * n_in * n_out + n_out,
+    }
+    hint = (
+        f"For kernels of 5 x 5, 3 channels in and 7 out it should return {right}, and "
+        f"it returns {received}."
+    )
+    return _compare(received, right, mistakes, hint)
+
+
+def check_receptive_field(receptive_field):
+    """Whether a function gives the receptive field of convolutions. Lesson 03.
+
+    Args:
+        receptive_field: Function of a list of pairs `(kernel size, stride)`.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(receptive_field):
+        return (
+            "receptive_field should be a function of a list of pairs: "
+            "def receptive_field(convolutions)."
+        )
+    convolutions = [(3, 2), (5, 3), (3, 1)]
+    received = receptive_field(list(convolutions))
+    if received is None:
+        return None
+    if not _is_integer(received):
+        return f"It should return a number of pixels. It returns {received!r}."
+    # 1 + 2 x 1 + 4 x 2 + 2 x 6
+    sentences = {
+        11: "That is the sum of the kernels. Neighbours overlap, and strides spread.",
+        9: "That would be right if every stride were 1.",
+        45: "That is the product of the kernels: neighbours overlap.",
+        1 + 2 * 2 + 4 * 6 + 2 * 6: (
+            "A layer's own stride does not widen its own window: it only counts for "
+            "the layers after it."
+        ),
+        1 + 2 * 1 + 4 * 2 + 2 * 3: (
+            "The steps multiply: a step of the third map is 2 x 3 pixels long."
+        ),
+        22: "One number sees itself, before any layer: begin with 1, not with 0.",
+        1 + 3 * 1 + 5 * 2 + 3 * 6: (
+            "A kernel of 3 reaches 2 steps beyond its first pixel, not 3."
+        ),
+        1 + 2 * 1 + 4 * 1 + 2 * 3: "The first layer's stride counts for all after it.",
+    }
+    if received != 23:
+        return sentences.get(
+            int(received),
+            f"For {convolutions} it should return 23, and it returns {received}.",
+        )
+    if receptive_field([(7, 4)]) != 7 or receptive_field([]) != 1:
+        return "It is right for three layers, but not for one layer, or for none."
+    return True
+
+
+def check_error_ratio(error_ratio):
+    """Whether a function turns a gain in decibels into a ratio of errors. Lesson 04.
+
+    Args:
+        error_ratio: Function of the PSNR before and after, in decibels.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(error_ratio):
+        return (
+            "error_ratio should be a function of two numbers: "
+            "def error_ratio(before, after)."
+        )
+    before, after = 9.0, 15.0
+    received = error_ratio(before, after)
+    if received is None:
+        return None
+    if np.shape(received):
+        return f"It returns an array of shape {np.shape(received)}, not one number."
+    right = 10 ** ((before - after) / 10)
+    mistakes = {
+        "That is the error before divided by the one after: turn it round.": 1 / right,
+        "That is the ratio of the roots: the formula has 10 log10, not 20 log10.": (
+            10 ** ((before - after) / 20)
+        ),
+        "Decibels are tenths: divide the difference by 10 first.": (
+            10 ** (before - after)
+        ),
+        "The logarithm of the formula is that of base 10.": (
+            np.exp((before - after) / 10)
+        ),
+        "Decibels are logarithms: their ratio is not the ratio of the errors.": (
+            before / after
+        ),
+        "That is the difference in decibels: turn it into a ratio.": after - before,
+    }
+    hint = (
+        f"From 9 to 15 dB it should return {right:.3f}, and it returns "
+        f"{float(received):.3f}."
+    )
+    return _compare(received, right, mistakes, hint)
+
+
+def check_streaks(streaks):
+    """Whether a function turns random columns of images white. Lesson 04.
+
+    Args:
+        streaks: Function of an array of images, a rate and a NumPy generator.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(streaks):
+        return "streaks should be a function: def streaks(x, rate, rng)."
+    grey = np.full((400, 12, 30, 1), 0.5, "float32")
+    received = streaks(grey, 0.3, np.random.default_rng(0))
+    if received is None:
+        return None
+    if not (grey == 0.5).all():
+        return "The array x was changed: write into a copy, or use np.where."
+    received = np.asarray(received)
+    if received.shape != grey.shape:
+        return f"It should keep the shape {grey.shape}. It returns {received.shape}."
+    if not np.isin(received, (0.5, 1)).all():
+        return "A pixel should stay as it is, or be 1, which is white."
+    white = (received == 1)[..., 0]
+    if (white.all(axis=2) | ~white.any(axis=2)).all() and white.any():
+        return "Those are rows: a streak runs from top to bottom, in one column."
+    columns = white.mean(axis=1)  # of each image: what of a column is white
+    if not np.isin(columns, (0, 1)).all():
+        return "Pixels turned white one by one: draw one number for each column."
+    if (columns == columns[0]).all():
+        return "All images have the same streaks: draw for each image anew."
+    if abs(columns.mean() - 0.7) < 0.03:
+        return "Columns turn white with the probability 1 - rate: turn the sign round."
+    if abs(columns.mean() - 0.3) > 0.03:
+        return f"With rate 0.3, {columns.mean():.0%} of the columns turned white."
+    counts = columns.sum(axis=1)
+    if counts.std() < 1:
+        return (
+            "Each image has the same number of streaks: columns should turn white "
+            "independently of each other."
+        )
+    return True
+
+
 def _is_integer(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _compare(received, right, mistakes, hint):
-    """True for the right number; else the sentence of the mistake that leads to it."""
-    if np.isclose(received, right, rtol=1e-4):
+    """True for the right answer; else the sentence of the mistake that leads to it."""
+    if np.allclose(received, right, rtol=1e-4):
         return True
     for sentence, value in mistakes.items():
-        if np.isclose(abs(received), abs(value), rtol=1e-4):
+        if np.allclose(np.abs(received), np.abs(value), rtol=1e-4):
             return sentence
     return hint

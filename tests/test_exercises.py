@@ -1,5 +1,6 @@
 """Right answers are taken, and the usual wrong ones are refused with what is wrong."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -19,6 +20,7 @@ def mse(x, x_hat):
         (lambda x, x_hat: np.sum((x - x_hat) ** 2), "mean, not the sum"),
         (lambda x, x_hat: np.sum((x - x_hat) ** 2) / len(x), "added the pixels up"),
         (lambda x, x_hat: np.mean(x - x_hat) ** 2, "before you average"),
+        (lambda x, x_hat: np.sum((x - x_hat) ** 2) / len(x) / 784, "by 784"),
         (lambda x, x_hat: np.mean((x - x_hat) ** 2, axis=(1, 2, 3)), "shape (5,)"),
         (lambda x, x_hat: 0.0672, "0.0672"),
         (0.0672, "function"),
@@ -119,6 +121,7 @@ def angle(a, b):
         (lambda a, b: np.nan, "nan"),
         (lambda a, b: np.degrees(a * b), "array"),
         (lambda a, b: angle(a, b) if abs(a @ b) < 5 else np.nan, "Rounding"),
+        (lambda a, b: np.nan if a.sum() == 3 else angle(a, b), "Rounding"),
         (45.0, "function"),
     ],
 )
@@ -140,6 +143,13 @@ def test_the_angle_between_lines_is_taken():
         (min, "number of an epoch"),
         (lambda losses: len(losses) - int(np.argmin(losses[::-1])), "take the first"),
         (lambda losses: 3, "wrong for another"),
+        (
+            lambda losses: next(
+                (i for i in range(1, len(losses)) if losses[i] > losses[i - 1]),
+                len(losses),
+            ),
+            "wrong for another",
+        ),
         (lambda losses: 1, "should return 3"),
         (3, "function"),
     ],
@@ -170,3 +180,184 @@ def test_the_best_that_a_relu_can_do_is_taken():
     assert "give 0 everywhere" in check(np.mean(x**2))
     assert "one number" in check("0.3")
     assert "What is the best output" in check(0.3)
+
+
+def squares(image):
+    height, width = image.shape
+    return image.reshape(height // 2, 2, width // 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda image: squares(image).mean(axis=(1, 3)), "average"),
+        (lambda image: squares(image).min(axis=(1, 3)), "minimum"),
+        (lambda image: image[::2, ::2], "compare all four"),
+        (lambda image: squares(image)[:, 0].max(axis=2), "Compare rows as well"),
+        (lambda image: squares(image)[..., 0].max(axis=1), "Compare columns as well"),
+        (lambda image: np.maximum(squares(image).max(axis=(1, 3)), 0), "below zero"),
+        (lambda image: image.reshape(2, 3, 2, 4).max(axis=(0, 2)), "mixed up"),
+        (lambda image: image.max(), "shape ()"),
+        (lambda image: np.ones((3, 4)), "side by side"),
+        (4.0, "function"),
+    ],
+)
+def test_wrong_pooling_is_named(answer, said):
+    assert said in exercises.check_max_pool(answer)
+
+
+def test_max_pooling_is_taken():
+    assert exercises.check_max_pool(lambda image: squares(image).max(axis=(1, 3)))
+    assert exercises.check_max_pool(lambda image: None) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda size, n_in, n_out: size**2 * n_in * n_out, "biases are missing"),
+        (lambda size, n_in, n_out: size**2 * n_in * n_out + 1, "not one in all"),
+        (lambda size, n_in, n_out: size**2 * n_in * n_out + n_in, "that comes in"),
+        (lambda size, n_in, n_out: (size**2 + 1) * n_in * n_out, "kernel and channel"),
+        (lambda size, n_in, n_out: size**2 * n_out + n_out, "block"),
+        (lambda size, n_in, n_out: size**2 * n_in + n_out, "a kernel for each"),
+        (lambda size, n_in, n_out: size * n_in * n_out + n_out, "two sides"),
+        (lambda size, n_in, n_out: 9 * n_in * n_out + n_out, "3 x 3 only"),
+        (lambda size, n_in, n_out: 28 * 28 * n_in, "should return 532"),
+        (lambda size, n_in, n_out: 4.5, "integer"),
+        (18_496, "function"),
+    ],
+)
+def test_wrong_counts_of_weights_are_named(answer, said):
+    assert said in exercises.check_conv_weights(answer)
+
+
+def test_the_weights_of_a_convolution_are_those_of_keras():
+    def count(size, n_in, n_out):
+        layer = keras.layers.Conv2D(n_out, size)
+        layer.build((None, 28, 28, n_in))
+        return layer.count_params()
+
+    assert exercises.check_conv_weights(count) is True
+    assert exercises.check_conv_weights(lambda size, n_in, n_out: None) is None
+
+
+def field(convolutions):
+    seen, step = 1, 1
+    for size, stride in convolutions:
+        seen += (size - 1) * step
+        step *= stride
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda c: sum(size for size, _ in c), "sum of the kernels"),
+        (lambda c: 1 + sum(size - 1 for size, _ in c), "every stride were 1"),
+        (lambda c: int(np.prod([size for size, _ in c])), "product"),
+        (lambda c: 41, "own stride"),
+        (lambda c: 17, "multiply"),
+        (lambda c: field(c) - 1, "begin with 1"),
+        (lambda c: 32, "not 3"),
+        (lambda c: 13, "first layer's stride"),
+        (lambda c: 15, "should return 23"),
+        (lambda c: 23, "not for one layer"),
+        (lambda c: [23], "number of pixels"),
+        (15, "function"),
+    ],
+)
+def test_wrong_receptive_fields_are_named(answer, said):
+    assert said in exercises.check_receptive_field(answer)
+
+
+def test_the_receptive_field_is_that_of_a_gradient():
+    """One output of a stack of convolutions of ones, and the pixels it depends on."""
+
+    def measure(convolutions):
+        reached = {0}
+        for size, stride in reversed(convolutions):
+            reached = {stride * p + i for p in reached for i in range(size)}
+        return len(range(min(reached), max(reached) + 1))
+
+    assert exercises.check_receptive_field(field) is True
+    assert exercises.check_receptive_field(measure) is True
+    assert exercises.check_receptive_field(lambda convolutions: None) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda before, after: 10 ** ((after - before) / 10), "turn it round"),
+        (lambda before, after: 10 ** ((before - after) / 20), "roots"),
+        (lambda before, after: 10 ** (before - after), "tenths"),
+        (lambda before, after: np.exp((before - after) / 10), "base 10"),
+        (lambda before, after: before / after, "logarithms"),
+        (lambda before, after: after - before, "difference"),
+        (lambda before, after: 0.5, "should return 0.251"),
+        (lambda before, after: np.ones(2), "array"),
+        (0.25, "function"),
+    ],
+)
+def test_wrong_ratios_are_named(answer, said):
+    assert said in exercises.check_error_ratio(answer)
+
+
+def test_the_ratio_of_errors_is_taken():
+    def ratio(before, after):
+        return 10 ** (-after / 10) / 10 ** (-before / 10)
+
+    assert exercises.check_error_ratio(ratio) is True
+    assert exercises.check_error_ratio(lambda before, after: None) is None
+
+
+def whiten(x, white):
+    return np.where(white, np.float32(1), x)
+
+
+def in_place(x, rate, rng):
+    x[:, :, rng.random(x.shape[2]) < rate] = 1
+    return x
+
+
+def as_many(x, rate, rng):
+    order = rng.random((len(x), 1, x.shape[2], 1)).argsort(axis=2)
+    return whiten(x, order < rate * x.shape[2])
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (in_place, "was changed"),
+        (
+            lambda x, rate, rng: whiten(x, rng.random((len(x), 12, 1, 1)) < rate),
+            "rows",
+        ),
+        (lambda x, rate, rng: whiten(x, rng.random(x.shape) < rate), "one by one"),
+        (
+            lambda x, rate, rng: whiten(x, rng.random((1, 1, 30, 1)) < rate),
+            "same streaks",
+        ),
+        (
+            lambda x, rate, rng: whiten(x, rng.random((len(x), 1, 30, 1)) > rate),
+            "1 - rate",
+        ),
+        (
+            lambda x, rate, rng: whiten(x, rng.random((len(x), 1, 30, 1)) < 0.5),
+            "of the columns",
+        ),
+        (as_many, "same number"),
+        (lambda x, rate, rng: x[..., 0], "keep the shape"),
+        (lambda x, rate, rng: x * 0, "or be 1"),
+        (np.ones(3), "function"),
+    ],
+)
+def test_wrong_streaks_are_named(answer, said):
+    assert said in exercises.check_streaks(answer)
+
+
+def test_streaks_are_taken():
+    def streaks(x, rate, rng):
+        return whiten(x, rng.random((len(x), 1, x.shape[2], 1)) < rate)
+
+    assert exercises.check_streaks(streaks) is True
+    assert exercises.check_streaks(lambda x, rate, rng: None) is None
