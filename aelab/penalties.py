@@ -10,15 +10,18 @@ that was saved with it loads again:
     @keras.saving.register_keras_serializable(package="my_course")
     class L2Penalty(penalties.Penalty):
         def measure(self, z, x, encoder):
+            z = ops.cast(z, "float32")  # codes may come in half precision
             units = tuple(range(1, len(z.shape)))  # of a vector or a feature map
             return ops.sum(ops.square(z), axis=units)
 
     models.dense_autoencoder((28, 28, 1), penalty=L2Penalty(0.01))
 
 In the logs each is called `penalty`. A further argument of `__init__` has to be
-returned by a `get_config` of its own, as in `KLSparsity`. Test a penalty through `fit`:
-in a compiled step a size such as `ops.shape(z)[0]` is a tensor; `z.shape[1]` is a
-number.
+returned by a `get_config` of its own, as in `KLSparsity`. A penalty of the whole batch
+returns one value, shape `()`; one that cannot work with every encoder refuses it in
+`check_encoder`. Test a penalty through `fit`: in a compiled step a size such as
+`ops.shape(z)[0]` is a tensor; `z.shape[1]` is a number, but None in a feature map of
+images of any size. `ops.reshape(z, (ops.shape(z)[0], -1))` does without it.
 """
 
 import math

@@ -19,7 +19,15 @@ from aelab.corruption import (
     SaltAndPepper,
 )
 
-KINDS = [AdditiveGaussian, MaskPixels, SaltAndPepper, MaskPatch, RandomAffine]
+# Each kind with a single amount, and the name of that argument.
+AMOUNTS = {
+    AdditiveGaussian: "stddev",
+    MaskPixels: "rate",
+    SaltAndPepper: "rate",
+    MaskPatch: "size",
+    RandomAffine: "factor",
+}
+KINDS = list(AMOUNTS)
 # Few shapes: JAX compiles every operation for each of them.
 GREY = np.full((200, 20, 20, 1), 0.5, "float32")
 DOTS = np.full((2000, 1, 1, 1), 0.5, "float32")
@@ -365,7 +373,7 @@ def test_a_pair_gives_each_example_its_own_amount():
     assert_fraction(MaskPixels((0, 1)).corrupt_array(DOTS, seed=0) == 0, 0.5)
 
 
-def test_a_pair_is_used_in_full_by_every_kind():
+def test_a_pair_is_used_in_full():
     noisy = AdditiveGaussian((0.01, 0.1)).corrupt_array(GREY, seed=0)
     salted = SaltAndPepper((0, 1)).corrupt_array(GREY, seed=0)
     patched = MaskPatch((0.2, 0.8)).corrupt_array(GREY, seed=0)
@@ -601,9 +609,19 @@ def test_a_subclass_needs_no_amount_but_the_hook():
 # What is refused.
 
 
+def test_every_kind_of_the_package_is_tested_here():
+    kinds = {
+        kind
+        for name, kind in vars(corruption).items()
+        if isinstance(kind, type)
+        and issubclass(kind, corruption.Corruption)
+        and not name.startswith("_")
+    }
+    assert kinds == {*AMOUNTS, OneOf, corruption.Corruption}
+
+
 def test_bad_arguments_are_named_with_what_was_received():
-    names = ("stddev", "rate", "rate", "size", "factor")
-    for kind, name in zip(KINDS, names, strict=True):
+    for kind, name in AMOUNTS.items():
         for value in (-0.1, 50, np.nan, np.inf, "0.5", None, True, [0.1, 0.2, 0.3], ()):
             with pytest.raises(
                 ValueError, match=f"^{name} must be .*Received: {name}="
