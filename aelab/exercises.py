@@ -285,7 +285,7 @@ def check_max_pool(max_pool):
     """
     if not callable(max_pool):
         return "max_pool should be a function of an array: def max_pool(image)."
-    image = np.random.default_rng(0).normal(size=(6, 8)) - 3  # all below zero, nearly
+    image = np.random.default_rng(0).normal(size=(6, 8)) - 1  # of both signs
     received = max_pool(image.copy())
     if received is None:
         return None
@@ -301,7 +301,11 @@ def check_max_pool(max_pool):
         "That is the average of each square, not its maximum.": (
             squares.mean(axis=(1, 3))
         ),
+        "That is the sum of each square, not its maximum.": squares.sum(axis=(1, 3)),
         "That is the minimum of each square.": squares.min(axis=(1, 3)),
+        "Take the largest number, not the one that is largest without its sign.": (
+            np.abs(squares).max(axis=(1, 3))
+        ),
         "Those are the upper left numbers of the squares: compare all four.": (
             image[::2, ::2]
         ),
@@ -359,12 +363,20 @@ def check_conv_weights(conv_weights):
         + n_out,
         "The kernel has two sides: size x size.": size * n_in * n_out + n_out,
         "That is right for kernels of 3 x 3 only: use size.": 9 * n_in * n_out + n_out,
+        "The size of the image plays no part: the weights are shared by all places.": (
+            right * 28 * 28
+        ),
     }
     hint = (
         f"For kernels of 5 x 5, 3 channels in and 7 out it should return {right}, and "
         f"it returns {received}."
     )
-    return _compare(received, right, mistakes, hint)
+    found = _compare(received, right, mistakes, hint)
+    if found is True and conv_weights(1, 2, 4) != 12:
+        return (
+            "It is right for one case and wrong for another: use all three arguments."
+        )
+    return found
 
 
 def check_receptive_field(receptive_field):
@@ -381,37 +393,46 @@ def check_receptive_field(receptive_field):
             "receptive_field should be a function of a list of pairs: "
             "def receptive_field(convolutions)."
         )
-    convolutions = [(3, 2), (5, 3), (3, 1)]
+    convolutions = [(3, 2), (5, 3), (7, 1)]
     received = receptive_field(list(convolutions))
     if received is None:
         return None
     if not _is_integer(received):
         return f"It should return a number of pixels. It returns {received!r}."
-    # 1 + 2 x 1 + 4 x 2 + 2 x 6
+    right = 1 + 2 * 1 + 4 * 2 + 6 * 6
     sentences = {
-        11: "That is the sum of the kernels. Neighbours overlap, and strides spread.",
-        9: "That would be right if every stride were 1.",
-        45: "That is the product of the kernels: neighbours overlap.",
-        1 + 2 * 2 + 4 * 6 + 2 * 6: (
+        3
+        + 5
+        + 7: "That is the sum of the kernels. Neighbours overlap, strides spread.",
+        1 + 2 + 4 + 6: "That would be right if every stride were 1.",
+        3 * 5 * 7: "That is the product of the kernels: neighbours overlap.",
+        1 + 2 * 2 + 4 * 6 + 6 * 6: (
             "A layer's own stride does not widen its own window: it only counts for "
             "the layers after it."
         ),
-        1 + 2 * 1 + 4 * 2 + 2 * 3: (
+        1 + 2 * 1 + 4 * 2 + 6 * 3: (
             "The steps multiply: a step of the third map is 2 x 3 pixels long."
         ),
-        22: "One number sees itself, before any layer: begin with 1, not with 0.",
-        1 + 3 * 1 + 5 * 2 + 3 * 6: (
+        right
+        - 1: "One number sees itself, before any layer: begin with 1, not with 0.",
+        1 + 3 * 1 + 5 * 2 + 7 * 6: (
             "A kernel of 3 reaches 2 steps beyond its first pixel, not 3."
         ),
-        1 + 2 * 1 + 4 * 1 + 2 * 3: "The first layer's stride counts for all after it.",
+        1 + 2 * 1 + 4 * 1 + 6 * 3: (
+            "Every stride counts for all layers after it, the first one too."
+        ),
+        17: (
+            "You went from the image inwards with the rule for the way back: begin "
+            "with the last layer."
+        ),
     }
-    if received != 23:
+    if received != right:
         return sentences.get(
             int(received),
-            f"For {convolutions} it should return 23, and it returns {received}.",
+            f"For {convolutions} it should return {right}, and it returns {received}.",
         )
-    if receptive_field([(7, 4)]) != 7 or receptive_field([]) != 1:
-        return "It is right for three layers, but not for one layer, or for none."
+    if receptive_field([(7, 4)]) != 7 or receptive_field([(3, 2), (3, 2)]) != 7:
+        return "It is right for three layers, but not for one layer, or for two."
     return True
 
 

@@ -192,6 +192,8 @@ def squares(image):
     [
         (lambda image: squares(image).mean(axis=(1, 3)), "average"),
         (lambda image: squares(image).min(axis=(1, 3)), "minimum"),
+        (lambda image: squares(image).sum(axis=(1, 3)), "sum"),
+        (lambda image: np.abs(squares(image)).max(axis=(1, 3)), "without its sign"),
         (lambda image: image[::2, ::2], "compare all four"),
         (lambda image: squares(image)[:, 0].max(axis=2), "Compare rows as well"),
         (lambda image: squares(image)[..., 0].max(axis=1), "Compare columns as well"),
@@ -222,7 +224,9 @@ def test_max_pooling_is_taken():
         (lambda size, n_in, n_out: size**2 * n_in + n_out, "a kernel for each"),
         (lambda size, n_in, n_out: size * n_in * n_out + n_out, "two sides"),
         (lambda size, n_in, n_out: 9 * n_in * n_out + n_out, "3 x 3 only"),
+        (lambda size, n_in, n_out: 28 * 28 * 532, "no part"),
         (lambda size, n_in, n_out: 28 * 28 * n_in, "should return 532"),
+        (lambda size, n_in, n_out: 532, "all three arguments"),
         (lambda size, n_in, n_out: 4.5, "integer"),
         (18_496, "function"),
     ],
@@ -249,20 +253,28 @@ def field(convolutions):
     return seen
 
 
+def way_back_from_the_front(convolutions):
+    seen = 1
+    for size, stride in convolutions:
+        seen = (seen - 1) * stride + size
+    return seen
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
         (lambda c: sum(size for size, _ in c), "sum of the kernels"),
         (lambda c: 1 + sum(size - 1 for size, _ in c), "every stride were 1"),
         (lambda c: int(np.prod([size for size, _ in c])), "product"),
-        (lambda c: 41, "own stride"),
-        (lambda c: 17, "multiply"),
+        (lambda c: 65, "own stride"),
+        (lambda c: 29, "multiply"),
         (lambda c: field(c) - 1, "begin with 1"),
-        (lambda c: 32, "not 3"),
-        (lambda c: 13, "first layer's stride"),
-        (lambda c: 15, "should return 23"),
-        (lambda c: 23, "not for one layer"),
-        (lambda c: [23], "number of pixels"),
+        (lambda c: 56, "not 3"),
+        (lambda c: 25, "the first one too"),
+        (way_back_from_the_front, "begin with the last"),
+        (lambda c: 99, "should return 47"),
+        (lambda c: 47, "not for one layer"),
+        (lambda c: [47], "number of pixels"),
         (15, "function"),
     ],
 )
