@@ -10,15 +10,16 @@
 # autoencoders famous in 2006, and you will know three ways in which a low error, or a
 # falling loss, deceives.
 #
-# **You will** measure how much a code of a given size can hold, beat a famous record
-# with as many numbers, and catch three networks whose falling loss means nothing.
+# **You will** measure how much a code of a given size can hold, do better than a famous
+# autoencoder with as many numbers, and catch three networks whose falling loss means
+# little.
 #
 # **You will learn to**
 # - show, with a drawing and with numbers, that a linear autoencoder finds what PCA
 #   finds;
 # - measure how the error depends on the size of the code;
 # - find out which part of a training recipe lowers the error, by changing one at a
-#   time;
+#   time, and which half of the network needs its layers more;
 # - recognise a network that memorises, one that cannot reach its data, and one that
 #   copies.
 #
@@ -49,7 +50,9 @@ images = lesson.start(seed=1)
 # %% [markdown]
 # This lesson trains many models. So that it does not take an hour, most of its
 # experiments use only a part of the training images, the same part for all that are
-# compared; the sizes stand here. The text speaks of the `full` budget.
+# compared; the sizes stand here. The text speaks of the `full` budget. Cells that only
+# hold `assert` are the lesson's claims, as code: they stop the notebook where a claim
+# does not hold. `lesson.on_mnist(images)` is true for MNIST at full budget.
 
 # %% tags=["budget"]
 budget = lesson.budget(
@@ -62,13 +65,14 @@ budget = lesson.budget(
         seeds=(1, 2, 3),
         code_sizes=(2, 8, 16, 32, 64),
         size_epochs=10,
-        changes=7,
+        changes=9,
         change_epochs=10,
         record_epochs=16,
         rate=4e-3,
         memory_steps=1_000,
+        memory_seeds=(1, 2, 3),
         dropout=(0.1, 0.3),
-        weight_decay=(0.3,),
+        weight_decay=(0.3, 3.0),
         noise=(0.1, 0.3),
         trial_epochs=12,
         copier_epochs=4,
@@ -85,8 +89,9 @@ budget = lesson.budget(
         changes=1,
         change_epochs=8,
         record_epochs=8,
-        rate=1e-3,  # few steps do not bear more
+        rate=1e-3,  # with so few steps a larger rate was unstable
         memory_steps=400,
+        memory_seeds=(1,),
         dropout=(),
         weight_decay=(),
         noise=(0.3,),
@@ -109,7 +114,16 @@ baseline = evaluation.mse(x_val, np.broadcast_to(average_image, x_val.shape))
 print(f"validation MSE of the average image: {baseline:.4f}")
 
 # %% [markdown]
-# ## A linear autoencoder is PCA
+# This is the network with which we shall try to do better than the one of 2006. Its code
+# has 30 numbers, so everything that the decoder draws has to pass through 30 values.
+
+# %%
+sketch = models.dense_autoencoder(image_shape, hidden_units=(768, 384), latent_dim=30)
+plots.architecture(sketch, title="From 784 pixels to 30 numbers, and back")
+plt.show()
+
+# %% [markdown]
+# ## What is left without the activations?
 #
 # In lesson 01 PCA was a rival that needed no training at all. Where does the gain of
 # the network over it come from? To find out, we first take everything away that PCA
@@ -150,44 +164,44 @@ ax = plt.subplots(figsize=(6, 5), layout="constrained")[1]
 for start, end in zip(points[:60], back[:60], strict=True):
     ax.plot([start[0], end[0]], [start[1], end[1]], color="0.7", linewidth=1)
 ax.scatter(points[:, 0], points[:, 1], s=10, color="0.4", label="points")
-ax.scatter(back[:, 0], back[:, 1], s=10, color="C1", label="given back by the network")
+ax.scatter(back[:, 0], back[:, 1], s=10, color="C1", label="reconstructions")
 ax.plot(line[:, 0], line[:, 1], "k--", label="first principal component")
 ax.set(xlabel="first pixel", ylabel="second pixel", aspect="equal")
 ax.set_title("The network's reconstructions lie on PCA's line")
 ax.legend()
 plots.describe(
     ax.figure,
-    "A long cloud of points. The reconstructions form a line along its length, and each "
-    "point is joined to its reconstruction at a right angle.",
+    "A long cloud of points. The reconstructions form a line along its length, and some "
+    "points are joined to their reconstructions, nearly at a right angle.",
 )
 plt.show()
 
 # %%
 learned = ops.convert_to_numpy(decoder.layers[-1].kernel)[0]  # shape (2,)
-cosine = abs(learned @ component) / np.linalg.norm(learned)
+angle = evaluation.principal_angles(learned[:, None], component[:, None])[0]
 shift = np.linalg.norm(points - back, axis=1)
 distance = abs((points - center) @ directions[:, 0])
-print(
-    f"angle between the two lines: {np.degrees(np.arccos(min(1, cosine))):.2f} degrees"
-)
-print(
-    f"mean way of a point: {shift.mean():.3f}, distance from PCA's line: {distance.mean():.3f}"
-)
+print(f"angle between the two lines: {angle:.2f} degrees")
+print(f"mean distance of a point from its reconstruction: {shift.mean():.3f}")
+print(f"mean distance of a point from PCA's line:         {distance.mean():.3f}")
 
 # %% [markdown]
 # **What to notice**
-# - The network has found PCA's line by small steps, and each point goes the shortest
-#   way to it. This is no accident. Whatever line the decoder draws on, the nearest
-#   point of it is the best reconstruction, and the squared distances are smallest for
-#   the line along which the points vary most.
+# - Gradient descent has found PCA's line, and each point goes the shortest way to it.
+#   This is no accident. Whatever line the decoder draws on, the nearest point of it is
+#   the best reconstruction. And by Pythagoras the squared distance of a point from the
+#   centre is the square of its way *along* the line plus the square of its distance
+#   *from* it. The sum of both over all points is fixed, so the squared errors are
+#   smallest for the line along which the points vary most, and that is the first
+#   principal component.
 # - The cloud does not lie around zero, and nobody has told the network where its centre
 #   is. The biases of the two layers take care of that.
 # - It would be wrong to expect the same *code*. The encoder may use another unit of
-#   length, or count backwards; only the line is the same.
+#   length, or the opposite sign; only the line is the same.
 
 # %%
-assert cosine > np.cos(np.radians(1))
-assert abs(shift.mean() / distance.mean() - 1) < 0.02
+assert angle < 1
+assert abs(shift.mean() / distance.mean() - 1) < 0.01
 
 # %% [markdown]
 # ### The same with images
@@ -200,19 +214,20 @@ assert abs(shift.mean() / distance.mean() - 1) < 0.02
 # $$\min_{W_1, W_2, b} \; \sum_{i=1}^{n} \lVert x_i - (x_i W_1 W_2 + b) \rVert^2
 # = \sum_{i=1}^{n} \lVert (x_i - \bar x) - (x_i - \bar x) V_k^\top V_k \rVert^2$$
 #
-# The left side is a linear autoencoder that is trained to the end; $b$ holds both
-# biases. The right side is PCA: each centred image $x_i - \bar x$ minus its nearest
+# The left side is a linear autoencoder that is trained to the end; $b = b_1 W_2 + b_2$
+# holds both biases. The right side is PCA: each centred image $x_i - \bar x$ minus its nearest
 # point in the space of the components. And where the minimum is reached, the rows of
 # $W_2$ ***span*** the same space as the rows of $V_k$: their weighted sums are the same
 # set of images.
 #
-# How do we compare two spaces? In the plane, by the angle between two lines. Two spaces
-# of $k$ dimensions have $k$ ***principal angles***: the smallest angle between a
-# direction of one space and one of the other, then the smallest one among the
-# directions at right angles to those, and so on. If $Q_A$ and $Q_B$ are matrices whose
-# columns are perpendicular directions of length 1 that span the two spaces, then the
-# cosines of the angles are the ***singular values*** of $Q_A^\top Q_B$ (NumPy computes
-# them). All angles are zero if the spaces are the same.
+# How do we compare two spaces? In the plane, by the angle between two lines: its cosine
+# is $|a^\top b|$, if $a$ and $b$ have length 1. Two spaces of $k$ dimensions have $k$
+# ***principal angles***: the smallest angle between a direction of one space and one of
+# the other, then the smallest one among the directions at right angles to those, and so
+# on. All of them are zero if the spaces are the same. The package's function
+# `evaluation.principal_angles` computes them. (Its cosines are the *singular values* of
+# $Q_A^\top Q_B$, where the columns of $Q_A$ and of $Q_B$ are orthonormal and span the two
+# spaces; for $k = 1$ that is the $|a^\top b|$ of above.)
 #
 # > **Predict.** PCA is computed exactly. The autoencoder takes small steps from random
 # > weights. How close will its error come: within a factor of two, within 10 %, within
@@ -307,24 +322,26 @@ lesson.check(1, line_angle, exercises.check_line_angle)
 
 # %%
 def train_with_size(size, seed, epochs):
-    """The validation error of a model with a code of this size."""
+    """A trained model with a code of this size, and its validation error."""
+    print(f"{size} numbers, seed {seed}:")
     keras.utils.set_random_seed(seed)
     autoencoder = models.dense_autoencoder(
         image_shape, hidden_units=(256, 128), latent_dim=size
     )
     training.train(autoencoder, x_sweep, epochs=epochs, peak=5e-3)
-    return evaluation.mse(x_val, autoencoder.reconstruct(x_val))
+    return autoencoder, evaluation.mse(x_val, autoencoder.reconstruct(x_val))
 
 
 pca_sweep = evaluation.fit_pca(x_sweep, n_components=max(budget.code_sizes))
 pca_errors = {}
 size_errors = {}
+size_models = {}  # of the first seed
 for size in budget.code_sizes:
     x_hat = evaluation.pca_reconstruct(pca_sweep, x_val, size, clip=(0, 1))
     pca_errors[size] = evaluation.mse(x_val, x_hat)
-    size_errors[size] = np.array(
-        [train_with_size(size, seed, budget.size_epochs) for seed in budget.seeds]
-    )
+    found = [train_with_size(size, seed, budget.size_epochs) for seed in budget.seeds]
+    size_models[size] = found[0][0]
+    size_errors[size] = np.array([error for _, error in found])
 gains = {
     size: pca_errors[size] / size_errors[size].mean() for size in budget.code_sizes
 }
@@ -339,7 +356,7 @@ plots.curves(
     },
     xlabel="code size (numbers per image)",
     ylabel="validation MSE (per pixel)",
-    title="The error against the size of the code",
+    title="More numbers, lower error; between the lines, the network's gain over PCA",
     log="xy",
 )
 plt.show()
@@ -361,17 +378,38 @@ lesson.Table(
 )
 
 # %% [markdown]
+# And what do the images look like? One row for each size, with the error of the model.
+
+# %%
+rows = {"image": x_val[:8]}
+for size in budget.code_sizes:
+    x_hat = evaluation.pca_reconstruct(pca_sweep, x_val[:8], size, clip=(0, 1))
+    rows[f"{size} numbers,\nPCA {pca_errors[size]:.4f}"] = x_hat
+    error = size_errors[size][0]
+    rows[f"{size} numbers,\nnetwork {error:.4f}"] = size_models[size].reconstruct(
+        x_val[:8]
+    )
+plots.image_rows(rows, title="What codes of different sizes hold (with validation MSE)")
+plt.show()
+
+# %% [markdown]
 # The shape of such a curve can be an artefact. Perhaps the large codes only had too
 # little time. So we train the largest code once more, for twice as many epochs.
 
 # %%
 largest = max(budget.code_sizes)
-longer = train_with_size(largest, seed=1, epochs=2 * budget.size_epochs)
+_, longer = train_with_size(largest, seed=1, epochs=2 * budget.size_epochs)
+
+# %%
 longer_gain = pca_errors[largest] / longer
 print(f"{largest} numbers, twice the epochs: MSE {longer:.4f}, gain {longer_gain:.2f}")
 
 # %% [markdown]
 # **What to notice**
+# - How many numbers a digit needs depends on what has to survive. On MNIST at full budget
+#   the network's two numbers give a blurred digit, and sometimes another one; with eight
+#   the digit can be recognised in nearly every image; with 32 its slant and its thickness
+#   are there, too. This is an impression from eight images, and no measurement.
 # - Every larger size that we tried lowers the error of both, but not by the same
 #   factor. In these trainings the network gains most in between.
 # - Twice the time lifts the gain at the largest size a good deal, though not to that of
@@ -388,12 +426,13 @@ if lesson.on_mnist(images):
     assert longer_gain < max(gains.values())
 
 # %% [markdown]
-# ## A record from 2006, with as many numbers
+# ## The autoencoder of 2006, with as many numbers
 #
 # In 2006 Hinton and Salakhutdinov showed in *Science* that deep autoencoders can be
 # trained. Theirs was 784-1000-500-250-30 and back. It was first trained layer by layer
 # and then as a whole, and on the MNIST test images it had an average squared error of
-# 3.00, summed over the pixels of an image. PCA with 30 components had 13.87.
+# 3.00, summed over the pixels of an image. PCA with 30 components had 13.87, and
+# *logistic PCA*, which has one layer with a sigmoid on each side, 8.01.
 # Layer-by-layer training is rare today. Can a short training from random weights do as
 # well, with a code of 30 numbers as well?
 #
@@ -411,7 +450,8 @@ print(f"PCA with 30 components, in the paper:  {13.87 / 784:.5f}")
 print(
     f"PCA with 30 components, here:          {pca_30:.5f} (clipped: {pca_30_clipped:.5f})"
 )
-print(f"autoencoder with 30 numbers, in paper: {3.00 / 784:.5f}")
+print(f"logistic PCA with 30 numbers, in the paper: {8.01 / 784:.5f}")
+print(f"autoencoder with 30 numbers, in the paper:  {3.00 / 784:.5f}")
 
 # %% [markdown]
 # Our recipe has wider layers than lesson 01, the smooth activation ***SiLU***, $a \cdot
@@ -419,7 +459,8 @@ print(f"autoencoder with 30 numbers, in paper: {3.00 / 784:.5f}")
 # weights towards zero by a small fraction in each step. A recipe with so many parts
 # raises a question: which of them does the work? We train the full recipe on a part of
 # the training images, for a few epochs and from three seeds, and then change one thing
-# at a time, once each: a difference that is no larger than that between the seeds says
+# at a time, once each (two of the rows change the rate as well, because a constant rate
+# or a ReLU may want a smaller one): a difference that is no larger than that between the seeds says
 # nothing. The validation images judge, and the test images wait. Such an experiment is
 # called an ***ablation***.
 #
@@ -441,7 +482,7 @@ class Recipe:
     epochs: int = budget.change_epochs
 
 
-def train_by(recipe, x, seed):
+def train_by(recipe, x, seed, loss="mse"):
     """A model with 30 numbers, and the seconds that its training took."""
     keras.utils.set_random_seed(seed)
     autoencoder = models.dense_autoencoder(
@@ -451,7 +492,7 @@ def train_by(recipe, x, seed):
     if recipe.schedule:
         rate = training.warmup_cosine(rate, len(x), recipe.batch_size, recipe.epochs)
     optimizer = keras.optimizers.Adam(rate, weight_decay=recipe.weight_decay)
-    autoencoder.compile(optimizer, loss="mse", **training.fast_settings())
+    autoencoder.compile(optimizer, loss=loss, **training.fast_settings())
     progress = training.Progress()
     autoencoder.fit(
         x,
@@ -467,9 +508,11 @@ def train_by(recipe, x, seed):
 full_recipe = Recipe()
 changes = {
     "narrow layers (128, 64)": replace(full_recipe, hidden_units=(128, 64)),
+    "constant rate 4e-3": replace(full_recipe, schedule=False, rate=4e-3),
     "constant rate 1e-3": replace(full_recipe, schedule=False, rate=1e-3),
-    "constant rate 3e-3": replace(full_recipe, schedule=False, rate=3e-3),
+    "constant rate 5e-4": replace(full_recipe, schedule=False, rate=5e-4),
     "ReLU": replace(full_recipe, activation="relu"),
+    "ReLU, peak 2e-3": replace(full_recipe, activation="relu", rate=2e-3),
     "no weight decay": replace(full_recipe, weight_decay=0.0),
     "batches of 256": replace(full_recipe, batch_size=256),
     "half of the epochs": replace(full_recipe, epochs=budget.change_epochs // 2),
@@ -481,6 +524,7 @@ for name in list(changes)[: budget.changes]:
 # %%
 change_errors = {}
 for name, recipe in recipes.items():
+    print(f"{name}:")
     change_errors[name] = np.array(
         [
             evaluation.mse(
@@ -489,6 +533,8 @@ for name, recipe in recipes.items():
             for seed in (budget.seeds if name == "full recipe" else (1,))
         ]
     )
+
+# %%
 full_errors = change_errors["full recipe"]
 lesson.Table(
     ("one thing changed", "validation MSE", "against the full recipe"),
@@ -501,17 +547,19 @@ lesson.Table(
 # %% [markdown]
 # **What to notice**
 # - On MNIST at full budget narrow layers and half of the epochs do the most harm, then
-#   batches of twice the size, which mean half as many steps, too. The schedule and the
-#   activation help as well, by more than the seeds differ; the schedule also against a
-#   constant rate that is three times as large. No learning rate was tuned again for a
-#   changed row.
+#   batches of twice the size, which mean half as many steps, too. The schedule helps: the
+#   best of three constant rates is worse than the full recipe by more than the seeds
+#   differ, and the constant rate of the peak is much worse. The SiLU helps as well, at
+#   both rates that the ReLU was given.
 # - The weight decay does nothing here that could be told from chance.
 # - It would be wrong to praise a part of a recipe because the whole works. Only the row
 #   in which that part alone was changed can say what it does, and only for a training
 #   of this length; the next one is several times as long.
 #
 # Now the full recipe is trained on all training and validation images, from three
-# seeds, and the test images judge.
+# seeds, and the test images judge. One difference to the paper is left. Its network was
+# trained on the cross-entropy (lesson 03), while ours is trained on the very error by
+# which both are judged. So we train it once more, on the cross-entropy.
 
 # %%
 x_all = np.concatenate([x_train, x_val]) if lesson.full() else x_train
@@ -525,7 +573,14 @@ for seed in budget.seeds:
 record_errors = np.array(
     [evaluation.mse(x_test, m.reconstruct(x_test)) for m in record_models]
 )
+by_cross_entropy, _ = train_by(
+    record_recipe, x_all, budget.seeds[0], loss="binary_crossentropy"
+)
+
+# %%
+cross_entropy_error = evaluation.mse(x_test, by_cross_entropy.reconstruct(x_test))
 print(f"30 numbers, test MSE {show(record_errors, 5)}; in the paper {3.00 / 784:.5f}")
+print(f"the same, trained on the cross-entropy (one seed): {cross_entropy_error:.5f}")
 print(f"seconds of training:  {', '.join(f'{s:.0f}' for s in record_seconds)}")
 
 # %%
@@ -553,8 +608,8 @@ plt.show()
 # %% [markdown]
 # **What to notice**
 # - On MNIST at full budget all three seeds stay below the error of 2006, by a few
-#   percent, which is more than they differ among each other. Our loss is the very error
-#   that is measured here.
+#   percent, which is more than they differ among each other. Nor was the loss an advantage: trained on
+#   the cross-entropy, as theirs was, the network is no worse.
 # - It was not a deeper network that did it: theirs has four layers on each side, ours
 #   three. Nor does ours need their training layer by layer.
 # - The worst cases show what 30 numbers cannot hold: the network replaces an unusual
@@ -567,8 +622,68 @@ if lesson.on_mnist(images):
     assert abs(pca_30 * 784 / 13.87 - 1) < 0.01
     assert record_errors.max() + 2 * record_errors.std(ddof=1) < 3.00 / 784
     assert record_errors.max() < 0.3 * pca_30_clipped
-    for name in ("half of the epochs", "batches of 256", "narrow layers (128, 64)"):
-        assert change_errors[name].min() > full_errors.max()
+    for name in changes:
+        if name != "no weight decay":
+            assert change_errors[name].min() > full_errors.max()
+    assert abs(change_errors["no weight decay"][0] / full_errors.mean() - 1) < 0.03
+    assert cross_entropy_error < record_errors.mean() * 1.01
+
+# %% [markdown]
+# ## The two halves need not match
+#
+# So far the decoder was the encoder's mirror image. That is a habit and not a law.
+# Which of the two needs its hidden layers more? We leave them out on one side, which
+# costs the same number of weights on either side, and for comparison train a model that
+# has narrower hidden layers on both sides and as many weights as the others.
+#
+# > **Predict.** Which half needs the hidden layers: the one that reads the image or the
+# > one that draws it?
+
+# %%
+designs = {
+    "encoder only": ((256, 128), ()),
+    "decoder only": ((), (128, 256)),
+    "both, narrower": ((152, 76), (76, 152)),
+}
+design_errors = {}
+design_weights = {}
+for name, (encoder_units, decoder_units) in designs.items():
+    of_seeds = []
+    for seed in budget.seeds:
+        keras.utils.set_random_seed(seed)
+        autoencoder = models.dense_autoencoder(
+            image_shape, encoder_units, latent_dim=32, decoder_units=decoder_units
+        )
+        training.train(autoencoder, x_part, epochs=budget.trial_epochs)
+        of_seeds.append(evaluation.mse(x_val, autoencoder.reconstruct(x_val)))
+    design_errors[name] = np.array(of_seeds)
+    design_weights[name] = autoencoder.count_params()
+
+# %%
+lesson.Table(
+    ("hidden layers", "weights", "validation MSE"),
+    [
+        (name, f"{design_weights[name]:,}", show(errors))
+        for name, errors in design_errors.items()
+    ],
+)
+
+# %% [markdown]
+# **What to notice**
+# - On MNIST at full budget hidden layers in the decoder are worth more than hidden
+#   layers in the encoder. A guess is that drawing is the harder half: from a few
+#   numbers the decoder has to make many pixels that fit each other.
+# - With as many weights as the others and this short training, narrower layers on both
+#   sides do worst. A guess is that so short a training favours networks with few layers;
+#   we have not trained longer.
+# - It would be wrong to make a law of it. The difference holds for these images, this
+#   code size and this length of training; on yours, measure it.
+
+# %%
+assert max(errors.max() for errors in design_errors.values()) < 0.8 * baseline
+if lesson.on_mnist(images):
+    assert design_errors["decoder only"].max() < design_errors["encoder only"].min()
+    assert design_errors["encoder only"].max() < design_errors["both, narrower"].min()
 
 # %% [markdown]
 # ## First deception: it may have memorised
@@ -579,9 +694,11 @@ if lesson.on_mnist(images):
 #
 # Four remedies are commonly named. ***Dropout*** switches off random units in each
 # training step. ***Weight decay*** you know. ***Input noise*** shows the network a
-# slightly different image in each step. And one can get more data. We try remedies at
-# different strengths and let 1,000 validation images choose among them; other
-# validation images measure the choice. All trainings take the same number of steps.
+# slightly different image in each step. And one can get more data. We try the first three
+# at two strengths each, and let 1,000 validation images choose among them; the other
+# validation images measure the choice. Two controls stand beside them: PCA, fitted on the
+# same 200 images, and the same network without activations, which has as many weights.
+# All trainings take the same number of steps.
 #
 # > **Predict.** How many times larger is the error on new images than on the 200? Which
 # > remedy helps most?
@@ -600,16 +717,22 @@ class Memory:
     steps: np.ndarray  # after each epoch: the number of steps so far
     seen: list  # after each epoch: the error on the training images
     unseen: list  # the same on x_choose
+    seen_at_end: float  # after the last epoch: the error on the training images
     measured: float  # after the last epoch: the error on x_measure
 
 
-def train_on_few(x, dropout=0.0, weight_decay=None, noise=None):
+def train_on_few(
+    name, x, seed, dropout=0.0, weight_decay=None, noise=None, linear=False
+):
     """Train for `budget.memory_steps` steps and watch the error on x_choose."""
-    keras.utils.set_random_seed(1)
+    print(f"{name}, seed {seed}:")
+    keras.utils.set_random_seed(seed)
     autoencoder = models.dense_autoencoder(
         image_shape,
         hidden_units=(256, 128),
         latent_dim=32,
+        activation="linear" if linear else "relu",
+        output_activation="linear" if linear else "sigmoid",
         dropout=dropout,
         corruption=None if noise is None else corruption.AdditiveGaussian(noise),
     )
@@ -627,26 +750,37 @@ def train_on_few(x, dropout=0.0, weight_decay=None, noise=None):
         verbose=0,
         callbacks=[training.Progress()],
     )
+
+    def error_on(x):  # clipped, because a linear output may leave [0, 1]
+        return evaluation.mse(x, np.clip(autoencoder.reconstruct(x), 0, 1))
+
     return Memory(
         steps=steps_per_epoch * np.arange(1, epochs + 1),
         seen=history.history["loss"],
         unseen=history.history["val_loss"],
-        measured=evaluation.mse(x_measure, autoencoder.reconstruct(x_measure)),
+        seen_at_end=error_on(x),
+        measured=error_on(x_measure),
     )
 
 
 # %%
-trained = {"200 images": train_on_few(few), "4,000 images": train_on_few(more)}
+settings = {"200 images": dict(x=few), "4,000 images": dict(x=more)}
 for rate in budget.dropout:
-    trained[f"200, dropout {rate}"] = train_on_few(few, dropout=rate)
+    settings[f"200, dropout {rate}"] = dict(x=few, dropout=rate)
 for decay in budget.weight_decay:
-    trained[f"200, weight decay {decay}"] = train_on_few(few, weight_decay=decay)
+    settings[f"200, weight decay {decay}"] = dict(x=few, weight_decay=decay)
 for stddev in budget.noise:
-    trained[f"200, noise {stddev}"] = train_on_few(few, noise=stddev)
+    settings[f"200, noise {stddev}"] = dict(x=few, noise=stddev)
+remedies = [name for name in settings if name.startswith("200, ")]
+settings["200, linear network"] = dict(x=few, linear=True)
+trained = {
+    name: [train_on_few(name, seed=seed, **setting) for seed in budget.memory_seeds]
+    for name, setting in settings.items()
+}
 
 # %%
-by_heart = trained["200 images"]
-with_more = trained["4,000 images"]
+by_heart = trained["200 images"][0]
+with_more = trained["4,000 images"][0]
 plots.curves(
     None,
     {
@@ -663,34 +797,51 @@ plots.curves(
 plt.show()
 
 # %%
+pca_few = evaluation.fit_pca(few, n_components=32)
+
+
+def pca_few_error(x):
+    return evaluation.mse(x, evaluation.pca_reconstruct(pca_few, x, clip=(0, 1)))
+
+
+measured = {
+    name: np.array([run.measured for run in runs]) for name, runs in trained.items()
+}
 lesson.Table(
     (
         "trained on",
-        "unseen images, lowest on the way",
-        "at the end",
-        "at the end, measured",
+        "the images that it has seen",
+        "unseen: lowest on the way",
+        "unseen: at the end",
     ),
     [
-        (name, min(run.unseen), run.unseen[-1], run.measured)
-        for name, run in trained.items()
+        (
+            name,
+            show(np.array([run.seen_at_end for run in runs])),
+            show(np.array([min(run.unseen) for run in runs])),
+            show(measured[name]),
+        )
+        for name, runs in trained.items()
+    ]
+    + [
+        (
+            "200, PCA with 32 numbers",
+            f"{pca_few_error(few):.4f}",
+            "-",
+            f"{pca_few_error(x_measure):.4f}",
+        )
     ],
 )
 
-# %% [markdown]
-# Before we look for remedies in the network, what does a simple rival do with 200
-# images?
-
 # %%
-pca_few = evaluation.fit_pca(few, n_components=32)
-x_hat = evaluation.pca_reconstruct(pca_few, x_measure, clip=(0, 1))
-pca_few_error = evaluation.mse(x_measure, x_hat)
-print(f"PCA with 32 numbers, fitted on the same 200 images: MSE {pca_few_error:.4f}")
-
-# %%
-remedies = [name for name in trained if name.startswith("200, ")]
-chosen_remedy = min(remedies, key=lambda name: trained[name].unseen[-1])
-gap = by_heart.unseen[-1] / by_heart.seen[-1]
+unseen_at_end = {
+    name: np.mean([run.unseen[-1] for run in trained[name]]) for name in remedies
+}
+chosen_remedy = min(unseen_at_end, key=unseen_at_end.get)
+seen_by_heart = np.array([run.seen_at_end for run in trained["200 images"]])
+gap = measured["200 images"].mean() / seen_by_heart.mean()
 print(f"with 200 images, error on unseen over error on seen: {gap:.1f}")
+print(f"the same for PCA: {pca_few_error(x_measure) / pca_few_error(few):.1f}")
 print(f"chosen among the remedies: {chosen_remedy}")
 
 # %% [markdown]
@@ -698,21 +849,30 @@ print(f"chosen among the remedies: {chosen_remedy}")
 # - The error on the 200 images falls and falls, while the error on new images stops
 #   falling early. (At first the curve of the seen images lies higher, because Keras
 #   averages it over the epoch.) The gap between the two is called ***overfitting***.
-# - On MNIST at full budget a weak dropout lowers the error on new images a little, and
-#   so would stopping where the curve of the unseen images is lowest; the other remedies
-#   do not. Each was trained once. None of them comes near to twenty times the images
-#   with the same number of steps.
-# - The simplest rival beats every remedy: PCA, fitted on the same 200 images. It has
-#   far fewer numbers to choose, so it has less to learn by heart.
+# - On MNIST at full budget a weak dropout lowers the error on new images a little, by about
+#   twice what the seeds differ, and so would stopping where the curve of the unseen images
+#   is lowest. A strong dropout hardly helps; weight decay and noise do not, at the two
+#   strengths that we tried. None of them comes near to twenty times the images with the
+#   same number of steps.
+# - Two controls beat every remedy that has to do with the same 200 images: PCA, and the same
+#   network without its activations, which has as many weights. So it is not the number of
+#   weights that makes our network memorise. It is what the activations let it do with
+#   them: a linear network cannot treat each image in its own way.
 # - It would be wrong to judge a remedy by how much it closes the gap. A network that is
 #   made worse on its own images has a smaller gap, too. What counts is the error on new
 #   images.
 
 # %%
 assert gap > 2
-assert with_more.measured < 0.8 * trained[chosen_remedy].measured
+assert measured["4,000 images"].max() < 0.8 * measured[chosen_remedy].min()
 if lesson.on_mnist(images):
-    assert pca_few_error < 0.6 * trained[chosen_remedy].measured
+    assert pca_few_error(x_measure) < 0.6 * measured[chosen_remedy].min()
+    assert measured["200, linear network"].max() < 0.7 * measured[chosen_remedy].min()
+    assert chosen_remedy == "200, dropout 0.1"
+    assert measured[chosen_remedy].max() < measured["200 images"].min()
+    for name in remedies:
+        if "dropout" not in name:
+            assert measured[name].mean() > 0.98 * measured["200 images"].mean()
 
 # %% [markdown]
 # **Exercise 2.** One could simply stop where the error on new images is lowest. Write
@@ -759,6 +919,56 @@ print(f"sigmoid on images in [-1, 1], at its very best: {best_sigmoid:.4f}")
 print(f"average image:                                  {baseline:.4f}")
 
 # %% [markdown]
+# (Most pixels are black, which is -1 here, so that most pixels are off by 1. Divided by
+# 4, that is about a quarter.) What does the training look like? In plain Keras:
+
+# %%
+keras.utils.set_random_seed(1)
+out_of_reach = keras.Sequential(
+    [
+        keras.Input(image_shape),
+        layers.Flatten(),
+        layers.Dense(256, activation="relu"),
+        layers.Dense(32),
+        layers.Dense(256, activation="relu"),
+        layers.Dense(n_pixels, activation="sigmoid"),
+        layers.Reshape(image_shape),
+    ]
+)
+out_of_reach.compile(optimizer="adam", loss="mse")
+before = out_of_reach.evaluate(signed_val, signed_val, verbose=0)
+history = out_of_reach.fit(
+    signed_train,
+    signed_train,
+    epochs=budget.trial_epochs,
+    batch_size=128,
+    validation_data=(signed_val, signed_val),
+    verbose=0,
+    callbacks=[training.Progress()],
+)
+val_losses = np.array([before, *history.history["val_loss"]]) / 4
+plots.curves(
+    range(len(val_losses)),
+    {
+        "sigmoid on images in [-1, 1]": val_losses,
+        "the best that it can reach": best_sigmoid,
+        "average image": baseline,
+    },
+    xlabel="epochs of training",
+    ylabel="validation MSE, in units of [0, 1]",
+    title="The loss falls, and stays three times as high as that of the average image",
+)
+plt.show()
+
+# %%
+x_hat = (out_of_reach.predict(signed_val[:8], verbose=0) + 1) / 2
+plots.image_rows(
+    {"image": x_val[:8], "reconstruction": x_hat},
+    title="A sigmoid on images in [-1, 1], shown in [0, 1]: no pixel below grey",
+)
+plt.show()
+
+# %% [markdown]
 # The models of this package refuse to be trained in this way, and say why.
 
 # %%
@@ -799,17 +1009,23 @@ lesson.Table(
 # **What to notice**
 # - Every output that can reach its images works. The one that cannot is, at its very
 #   best, worse than having no model at all.
+# - Its curve looks like that of a training that went well: it falls steeply and settles.
+#   Only the picture, or a baseline, shows that the network has given up and draws 0
+#   everywhere, as the largest part of the pixels is below 0.
 # - Errors can only be compared in the same unit. Without the division by 4, the row of
 #   the tanh would look four times as bad as it is.
-# - It would be wrong to trust a loss because it falls. It falls towards the best that
-#   is possible, and that may be bad.
+# - It would be wrong to trust a loss because it falls. What it falls to may be bad.
 
 # %%
 assert best_sigmoid > 2 * baseline
+assert val_losses[-1] < val_losses[0]
+assert val_losses[-1] > best_sigmoid
 assert max(outputs.values()) < 0.7 * baseline
+if lesson.on_mnist(images):
+    assert 2.9 < val_losses[-1] / baseline < 3.5
 
 # %% [markdown]
-# **Exercise 3.** Others ***standardise*** their images: they take off the mean of all
+# **Exercise 3.** Others ***standardise*** their images: they subtract the mean of all
 # pixels and divide by the standard deviation, as in `standard`, below. Suppose the
 # output activation is a ReLU, which reaches every value from 0 upwards. What is the
 # lowest mean squared error that a network with this output could have on `standard`?
@@ -829,79 +1045,28 @@ print(f"{best_relu:.4f}")
 lesson.check(3, best_relu, lambda answer: exercises.check_best_relu(answer, standard))
 
 # %% [markdown]
-# ## The two halves need not match
-#
-# So far the decoder was the encoder's mirror image. That is a habit and not a law.
-# Which of the two needs its hidden layers more? We leave them out on one side, which
-# costs the same number of weights on either side, and for comparison train a model that
-# has narrower hidden layers on both sides and as many weights as the others.
-#
-# > **Predict.** Which half needs the hidden layers: the one that reads the image or the
-# > one that draws it?
-
-# %%
-designs = {
-    "encoder only": ((256, 128), ()),
-    "decoder only": ((), (128, 256)),
-    "both, narrower": ((152, 76), (76, 152)),
-}
-design_errors = {}
-design_weights = {}
-for name, (encoder_units, decoder_units) in designs.items():
-    of_seeds = []
-    for seed in budget.seeds:
-        keras.utils.set_random_seed(seed)
-        autoencoder = models.dense_autoencoder(
-            image_shape, encoder_units, latent_dim=32, decoder_units=decoder_units
-        )
-        training.train(autoencoder, x_part, epochs=budget.trial_epochs)
-        of_seeds.append(evaluation.mse(x_val, autoencoder.reconstruct(x_val)))
-    design_errors[name] = np.array(of_seeds)
-    design_weights[name] = autoencoder.count_params()
-lesson.Table(
-    ("hidden layers", "weights", "validation MSE"),
-    [
-        (name, f"{design_weights[name]:,}", show(errors))
-        for name, errors in design_errors.items()
-    ],
-)
-
-# %% [markdown]
-# **What to notice**
-# - On MNIST at full budget hidden layers in the decoder are worth more than hidden
-#   layers in the encoder. A guess is that drawing is the harder half: from a few
-#   numbers the decoder has to make many pixels that fit each other.
-# - With as many weights as the others and this short training, narrower layers on both
-#   sides do worst; and the model of the section before, which has the wide layers on
-#   both sides and twice the weights, does no better than the decoder's alone. So short
-#   a training favours networks with few layers.
-# - It would be wrong to make a law of it. The difference holds for these images, this
-#   code size and this length of training; on yours, measure it.
-
-# %%
-assert max(errors.max() for errors in design_errors.values()) < 0.8 * baseline
-if lesson.on_mnist(images):
-    assert design_errors["decoder only"].max() < design_errors["encoder only"].min()
-    assert design_errors["encoder only"].max() < design_errors["both, narrower"].min()
-
-# %% [markdown]
 # ## Third deception: it may just copy
 #
 # If 32 numbers are good, are 1,024 better? That is more than the image has pixels, a
 # code that is called ***overcomplete***. Such a network can pass the image through and
 # need not know anything about digits.
 #
-# To see what the width alone does we change one thing at a time: a linear model with 32
-# and with 1,024 numbers, and the same two with a ReLU on the code and a sigmoid at the
-# end. We look at them in three ways. What is the error on digits? What is it on images
-# that are no digits: two digits laid over each other, and digits upside down? And is
-# the code worth anything: can a ***linear probe***, a simple classifier that sees
-# nothing but the code, tell which digit it is? (All probes have the same penalty on
-# their weights; a penalty that is tuned for each might read the wide codes better.)
+# To see what the width does we take two pairs: a linear model with 32 and with 1,024
+# numbers, and a model with a ReLU on the code and a sigmoid at the end, again with 32 and
+# with 1,024. Within a pair nothing but the width changes. We look at them in three ways.
+# What is the error on digits? What is it on unusual images: two digits laid over each
+# other, and digits mirrored top to bottom (where a 0 stays a 0, but a 2 is no digit any
+# more)? And is the code worth anything: can a ***linear probe***, a simple classifier that
+# sees nothing but the code, tell which digit it is?
 #
-# > **Predict.** Which of the four has the lowest error on digits? By what factor will
-# > the errors of the narrow and of the wide models grow on images that are no digits?
-# > Whose code tells most about the digit?
+# A probe needs rivals as well: the raw pixels, the best network of this lesson with its 30
+# numbers, and layers that were *never trained*, of each size. The weight of each probe's
+# penalty is chosen on a part of the training images, because wide codes need a larger
+# one.
+#
+# > **Predict.** Which of the four has the lowest error on digits? How will the errors of
+# > the narrow and of the wide models change on unusual images? Whose code tells most
+# > about the digit?
 
 # %%
 copier_designs = {
@@ -934,59 +1099,85 @@ copy_errors = {
     for name, autoencoder in copiers.items()
 }
 
-# The probe learns from the codes of 2,000 training images.
-y_probe = images.y_train[:2_000]
-readable = {
-    "pixels": lambda x: x,
-    "untrained ReLU, 32": lambda x: evaluation.random_features(x, 32),
-    "untrained ReLU, 1,024": lambda x: evaluation.random_features(x, 1_024),
+copy_errors["30 numbers, deep"] = {
+    kind: evaluation.mse(x, record_models[0].reconstruct(x))
+    for kind, x in unlike.items()
 }
-for name, autoencoder in copiers.items():
-    readable[name] = autoencoder.encode
-probes = {}
-for name, encode in readable.items():
-    probes[name] = np.nan  # for images without labels
-    if images.class_names:
-        probes[name] = evaluation.linear_probe(
-            encode(x_train[:2_000]), y_probe, encode(x_val), images.y_val
-        )
+copy_errors["average image"] = {
+    kind: evaluation.mse(x, np.broadcast_to(average_image, x.shape))
+    for kind, x in unlike.items()
+}
+
+
+def probe(encode):
+    """Accuracy of a linear probe that has learned from 2,000 codes."""
+    if not images.class_names:
+        return np.nan  # these images have no labels
+    z, y = encode(x_train[:2_000]), images.y_train[:2_000]
+    penalties = (1.0, 10.0, 100.0, 1000.0)
+    # The weight of the penalty is chosen on the last 500 of them.
+    accuracy = {
+        l2: evaluation.linear_probe(z[:1_500], y[:1_500], z[1_500:], y[1_500:], l2)
+        for l2 in penalties
+    }
+    best = max(penalties, key=accuracy.get)
+    return evaluation.linear_probe(z, y, encode(x_val), images.y_val, best)
+
+
+def probe_untrained(size):
+    """The mean accuracy over three untrained layers."""
+    return np.mean(
+        [
+            probe(lambda x, seed=seed: evaluation.random_features(x, size, seed))
+            for seed in (1, 2, 3)
+        ]
+    )
+
+
+probes = {name: probe(autoencoder.encode) for name, autoencoder in copiers.items()}
+probes["30 numbers, deep"] = probe(record_models[0].encode)
+probes["pixels"] = probe(lambda x: x)
+probes["untrained ReLU, 32"] = probe_untrained(32)
+probes["untrained ReLU, 1,024"] = probe_untrained(1_024)
 
 # %%
 rows = []
-for name in readable:
-    if name in copiers:
+for name in {**copy_errors, **probes}:
+    errors = ["-", "-", "-"]  # not an autoencoder
+    if name in copy_errors:
         errors = [f"{error:.4f}" for error in copy_errors[name].values()]
-    else:
-        errors = ["-", "-", "-"]  # not an autoencoder
-    rows.append([name, *errors, f"{probes[name]:.3f}"])
+    accuracy = f"{probes[name]:.3f}" if name in probes else "-"
+    rows.append([name, *errors, accuracy])
 lesson.Table(
     ("code", "MSE: digits", "two overlaid", "upside down", "probe, accuracy"), rows
 )
 
 # %%
+rows = {"two overlaid": overlaid[:8]}
+for name, autoencoder in copiers.items():
+    error = copy_errors[name]["two overlaid"]
+    rows[f"{name}\nMSE {error:.4f}"] = autoencoder.reconstruct(overlaid[:8])
 plots.image_rows(
-    {
-        "two overlaid": overlaid[:8],
-        "linear, 1,024": copiers["linear, 1,024"].reconstruct(overlaid[:8]),
-        "ReLU, 32": copiers["ReLU and sigmoid, 32"].reconstruct(overlaid[:8]),
-    },
-    title="Two digits overlaid: the wide code copies them, the narrow one cannot",
+    rows,
+    title="Two digits overlaid: the wide codes copy them, the narrow ones less well",
 )
 plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The wide codes have the lowest errors of this lesson, and not only on digits: they
-#   pass on what is no digit with an error that the narrow ones do not even reach on
-#   digits. So their low error says nothing about digits. It is the width that does it:
-#   linear or not, the wide model copies and the narrow one does not.
-# - The factor by which the error grows does not separate the models; with the ReLU it
-#   is as large for the wide code as for the narrow one. What separates them is the
-#   error itself.
-# - On MNIST a probe reads the wide codes no better than the pixels, within a percent.
-#   The wide ReLU code is read worse than its fair control, an untrained layer of the
-#   same size and activation. The narrow codes say as much about the digit in 32
-#   numbers, much more than an untrained layer of 32.
+# - The wide codes have far lower errors than the narrow ones of the same kind, and not only
+#   on digits: the linear one passes on what is no digit with an error that no narrow model
+#   reaches even on digits. So its low error says nothing about digits.
+# - Compare the deep network with its 30 numbers. On digits it is nearly as good as the wide
+#   code with the ReLU; on overlaid digits its error grows more than fivefold, and that of
+#   the wide codes much less. A network that has found out what digits are like is bad at
+#   other things. (Overlaid digits have more ink, so the error of the average image grows
+#   as well, by a third.)
+# - On MNIST a probe reads the wide codes about as well as the pixels. The narrow codes say
+#   nearly as much about the digit in 30 or 32 numbers. But no code of this section is read
+#   better than a layer of 1,024 ReLU units that was *never trained*: many random features
+#   are easy to read, too. So a probe's accuracy means something only beside an untrained
+#   layer of the same size.
 # - It would be wrong to choose a model by its error alone. Compare codes of the same
 #   size, or ask what the code is for. The repair used here is the bottleneck. A wide
 #   code can be worth having if copying is made impossible in another way: lesson 04
@@ -1003,8 +1194,11 @@ for narrow, wide in ((narrow_linear, wide_linear), (narrow_relu, wide_relu)):
         assert wide[kind] < factor * narrow[kind]
 if lesson.on_mnist(images):
     assert wide_linear["two overlaid"] < narrow_relu["digits"]
-    assert probes["linear, 1,024"] < probes["pixels"] + 0.02
-    assert probes["ReLU and sigmoid, 1,024"] < probes["untrained ReLU, 1,024"]
+    assert abs(probes["linear, 1,024"] - probes["pixels"]) < 0.02
+    assert max(probes.values()) == probes["untrained ReLU, 1,024"]
+    deep_errors = copy_errors["30 numbers, deep"]
+    assert deep_errors["two overlaid"] > 5 * deep_errors["digits"]
+    assert wide_relu["two overlaid"] < 4 * wide_relu["digits"]
 
 # %% [markdown]
 # ## The numbers of this lesson
@@ -1031,7 +1225,19 @@ lesson.Table(
         ("average image (baseline)", 0, test_baseline, "-"),
         ("linear autoencoder", 16, clipped_test_error(linear), pca_test_error(16)),
         ("this lesson's recipe", 30, show(record_errors, 5), pca_test_error(30)),
+        (
+            "the same, on the cross-entropy",
+            30,
+            f"{cross_entropy_error:.5f}",
+            pca_test_error(30),
+        ),
         ("Hinton and Salakhutdinov, 2006", 30, f"{3.00 / 784:.5f}", pca_test_error(30)),
+        (
+            "logistic PCA, in the same paper",
+            30,
+            f"{8.01 / 784:.5f}",
+            pca_test_error(30),
+        ),
         ("copier, linear", 1_024, copy_errors["linear, 1,024"]["digits"], "exact"),
     ],
 )
@@ -1053,9 +1259,10 @@ lesson.Table(
 #   in our short trainings it was largest in between.
 # - Which part of a recipe does the work can only be told by changing one part at a
 #   time.
-# - A low error, or a falling loss, deceives in three ways: on images that the network
-#   knows by heart, where the output cannot reach the data and nobody computed the best
-#   possible error, and where the code is wide enough to copy.
+# - Hidden layers in the decoder were worth more than hidden layers in the encoder.
+# - A low error, or a falling loss, deceives in three ways: when the network knows its
+#   images by heart, when its output cannot reach the data, and when its code is wide
+#   enough to copy.
 #
 # ### Terms
 #
@@ -1083,7 +1290,7 @@ lesson.Table(
         ("30 numbers, test MSE", show(record_errors, 5)),
         ("the same in 2006", f"{3.00 / 784:.5f}"),
         ("PCA with 30 numbers, clipped", pca_30_clipped),
-        ("200 images: error on unseen over seen", f"{gap:.1f}"),
+        (f"200 images, {budget.memory_steps:,} steps: unseen over seen", f"{gap:.1f}"),
     ],
 )
 
@@ -1091,12 +1298,12 @@ lesson.Table(
 # ## References
 #
 # - G. Hinton and R. Salakhutdinov, *Reducing the Dimensionality of Data with Neural
-#   Networks*, Science 313, 2006. The record of this lesson.
+#   Networks*, Science 313, 2006. The network that we compare with.
 # - H. Bourlard and Y. Kamp, *Auto-Association by Multilayer Perceptrons and Singular
 #   Value Decomposition*, Biological Cybernetics 59, 1988. Why a linear autoencoder is
 #   PCA.
 # - P. Baldi and K. Hornik, *Neural Networks and Principal Component Analysis: Learning
-#   from Examples Without Local Minima*, Neural Networks 2, 1989. Why small steps get
-#   there.
+#   from Examples Without Local Minima*, Neural Networks 2, 1989. Why gradient descent
+#   gets there.
 # - G. Alain and Y. Bengio, *Understanding Intermediate Layers Using Linear Classifier
 #   Probes*, 2016, arXiv:1610.01644. The linear probe.
