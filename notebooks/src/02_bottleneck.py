@@ -142,11 +142,12 @@ along = rng.normal(size=300)
 across = 0.35 * rng.normal(size=300)
 points = np.stack([2 + along - 0.5 * across, 1 + 0.5 * along + across], axis=1)
 
+keras.utils.set_random_seed(1)
 encoder = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
 decoder = keras.Sequential([keras.Input((1,)), layers.Dense(2)])
 tiny = keras.Sequential([encoder, decoder])
 tiny.compile(optimizer=keras.optimizers.Adam(0.02), loss="mse")
-tiny.fit(points, points, epochs=60, batch_size=30, verbose=0)
+tiny.fit(points, points, epochs=200, batch_size=100, verbose=0)
 back = tiny.predict(points, verbose=0)
 
 # %% [markdown]
