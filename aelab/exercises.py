@@ -7,22 +7,23 @@ answer away. Each takes the learner's answer first, and returns True or a senten
 
 import numbers
 
+import keras
 import numpy as np
 
 from aelab import evaluation
 
 __all__ = [
-    "check_best_epoch",
+    "check_average_bits",
     "check_best_relu",
-    "check_conv_weights",
+    "check_epochs_trained",
     "check_error_ratio",
-    "check_fewest_components",
     "check_hardest_class",
     "check_line_angle",
-    "check_max_pool",
+    "check_lopsided",
     "check_mse",
     "check_receptive_field",
     "check_streaks",
+    "check_transposed_row",
 ]
 
 
@@ -87,42 +88,54 @@ def check_mse(my_mse):
     return found
 
 
-def check_fewest_components(n_components, pca, x, target):
-    """Whether PCA needs this many components to come down to an error. Lesson 01.
+def check_lopsided(lopsided, image_shape):
+    """Whether a function builds a flat encoder and a deep decoder. Lesson 01.
 
     Args:
-        n_components: Integer, the learner's answer.
-        pca: What `evaluation.fit_pca` returned.
-        x: Array of images, shape `(n, ...)`.
-        target: The mean squared error to come down to, clipped to [0, 1].
+        lopsided: Function of the number of values in the code.
+        image_shape: Shape of one image, `(height, width, channels)`.
 
     Returns:
-        True, or a sentence on the likely mistake.
+        True; None if the function returns None; or a sentence on the likely mistake.
     """
-    most = len(pca.components_)
-    if not _is_integer(n_components):
-        return f"n_components should be an integer. It is {n_components!r}."
-    if not 1 <= n_components <= most:
-        return f"pca holds components 1 to {most}. n_components is {n_components}."
-
-    def error_with(n, clip):
-        return evaluation.mse(x, evaluation.pca_reconstruct(pca, x, n, clip))
-
-    enough = error_with(n_components, clip=(0, 1)) <= target
-    one_less_is_enough = (
-        n_components > 1 and error_with(n_components - 1, clip=(0, 1)) <= target
-    )
-    if enough and not one_less_is_enough:
-        return True
-    unclipped = error_with(n_components, clip=None) <= target
-    one_less_unclipped = (
-        n_components > 1 and error_with(n_components - 1, clip=None) <= target
-    )
-    if unclipped and not one_less_unclipped:
-        return "That is right for PCA that is not clipped: pass clip=(0, 1)."
-    if not enough:
-        return "With so few components the error is still above that of the model."
-    return "Fewer components would do: the smallest number is asked for."
+    if not callable(lopsided) or isinstance(lopsided, keras.Model):
+        return "lopsided should be a function of latent_dim that returns a model."
+    model = lopsided(5)
+    if model is None:
+        return None
+    if not isinstance(model, keras.Model):
+        return f"It should return one Keras model. It returns {type(model).__name__}."
+    if not model.built:
+        return "The model does not know its input: begin with keras.Input(image_shape)."
+    if tuple(model.output_shape[1:]) != tuple(image_shape):
+        return (
+            f"Its output has the shape {tuple(model.output_shape[1:])}, an image has "
+            f"{tuple(image_shape)}: end with layers.Reshape(image_shape)."
+        )
+    dense = [layer for layer in _all_layers(model) if hasattr(layer, "units")]
+    units = [layer.units for layer in dense]
+    right = [5, 64, 128, int(np.prod(image_shape))]
+    if units == [32, *right[1:]]:
+        return "For latent_dim = 5 the code still has 32 values: use latent_dim."
+    if units == [128, 64, *right]:
+        return "The encoder is deep here: it should be one Dense layer, the code."
+    if units == [5, 128, 64, right[-1]]:
+        return "The decoder should widen: 64 units first, then 128."
+    if units != right:
+        return (
+            f"For latent_dim = 5 the units of the Dense layers should be {right}. "
+            f"They are {units}."
+        )
+    code, *hidden, pixels = [layer.activation.__name__ for layer in dense]
+    if code != "linear":
+        return "The code should have no activation, so that its values have any sign."
+    if hidden != ["relu", "relu"]:
+        return (
+            "A hidden layer has no ReLU: without it, two layers are no more than one."
+        )
+    if pixels != "sigmoid":
+        return "The last layer needs a sigmoid, so that pixels stay between 0 and 1."
+    return True
 
 
 def check_hardest_class(label, errors, labels):
@@ -207,36 +220,51 @@ def check_line_angle(line_angle):
     return found
 
 
-def check_best_epoch(best_epoch):
-    """Whether a function finds the epoch with the lowest loss, from 1. Lesson 02.
+def check_epochs_trained(epochs_trained):
+    """Whether a function tells when early stopping ends a training. Lesson 02.
 
     Args:
-        best_epoch: Function of a list of numbers.
+        epochs_trained: Function of a list of losses and the patience.
 
     Returns:
         True; None if the function returns None; or a sentence on the likely mistake.
     """
-    if not callable(best_epoch):
-        return "best_epoch should be a function of a list: def best_epoch(val_losses)."
-    losses = [0.7, 0.5, 0.3, 0.4, 0.3, 0.9, 0.35]
-    received = best_epoch(list(losses))
+    if not callable(epochs_trained):
+        return (
+            "epochs_trained should be a function: "
+            "def epochs_trained(val_losses, patience)."
+        )
+    losses = [0.9, 0.5, 0.6, 0.4, 0.7, 0.6, 0.5, 0.3]
+    received = epochs_trained(list(losses), 3)
     if received is None:
         return None
     if not _is_integer(received):
-        return f"It should return the number of an epoch. It returns {received!r}."
+        return f"It should return a number of epochs. It returns {received!r}."
     sentences = {
-        2: "Epochs are counted from 1: the first loss belongs to epoch 1.",
-        5: "If several epochs are equally low, take the first.",
-        6: "That is the epoch with the highest loss.",
-        7: "That is the last epoch, which is not the best one here.",
+        4: "That is the best epoch until then. The training goes on a little after it.",
+        6: "Counted from 1, the first epoch is epoch 1.",
+        8: (
+            "Compare with the lowest loss so far, not with the epoch before: a loss "
+            "that falls is no progress if it stays above the lowest."
+        ),
     }
-    if received != 3:
+    if received != 7:
         return sentences.get(
-            received, f"For the losses {losses} it should return 3, not {received}."
+            int(received),
+            f"For the losses {losses} and a patience of 3 it should return 7, not "
+            f"{received}.",
         )
-    for losses, right in (([0.2, 0.1], 2), ([0.5, 0.6, 0.2], 3)):
-        if best_epoch(losses) != right:
-            return f"Right for one list and wrong for another: {losses} gives {right}."
+    for losses, patience, right, said in (
+        ([0.9, 0.5, 0.6, 0.4, 0.7, 0.6, 0.5, 0.3], 1, 3, "use the patience"),
+        ([0.5, 0.6, 0.4, 0.5, 0.6, 0.3], 2, 5, "after a new lowest, wait anew"),
+        ([0.5, 0.5, 0.4], 1, 2, "an equal loss is no progress"),
+        ([0.5, 0.4, 0.3], 2, 3, "it may never stop"),
+    ):
+        if epochs_trained(list(losses), patience) != right:
+            return (
+                f"For the losses {losses} and a patience of {patience} it should "
+                f"return {right}: {said}."
+            )
     return True
 
 
@@ -274,108 +302,131 @@ def check_best_relu(answer, x):
     return _compare(answer, right, mistakes, hint)
 
 
-def check_max_pool(max_pool):
-    """Whether a function takes the maximum of each 2 x 2 square. Lesson 03.
+def check_transposed_row(transposed_row):
+    """Whether a function computes a transposed convolution of a row. Lesson 03.
 
     Args:
-        max_pool: Function of an array of shape `(height, width)`.
+        transposed_row: Function of the values, the kernel and the stride.
 
     Returns:
         True; None if the function returns None; or a sentence on the likely mistake.
+
+    Example:
+        >>> check_transposed_row(lambda values, kernel, stride: np.zeros(9))
+        'The next value prints 2 places further on, but nothing was printed.'
     """
-    if not callable(max_pool):
-        return "max_pool should be a function of an array: def max_pool(image)."
-    image = np.random.default_rng(0).normal(size=(6, 8)) - 1  # of both signs
-    received = max_pool(image.copy())
+    if not callable(transposed_row):
+        return (
+            "transposed_row should be a function: "
+            "def transposed_row(values, kernel, stride)."
+        )
+    values = np.array([2.0, -1.0, 3.0, 5.0])
+    kernel = np.array([1.0, 10.0, 100.0])
+    received = transposed_row(values.copy(), kernel.copy(), 2)
     if received is None:
         return None
-    received = np.asarray(received)
-    if received.shape != (3, 4):
+    received = np.asarray(received, "float64")
+    right = np.zeros(9)
+    overwritten = np.zeros(9)
+    turned = np.zeros(9)
+    for i, value in enumerate(values):
+        place = slice(2 * i, 2 * i + 3)
+        right[place] += value * kernel
+        overwritten[place] = value * kernel
+        turned[place] += value * kernel[::-1]
+    if received.shape == (8,):
+        return "The row has length 8: the last print is cut off, or begins too early."
+    if received.shape == (6,) or received.shape == (12,):
         return (
-            f"For an array of shape (6, 8) it returns shape {received.shape}: one "
-            "number for each square of 2 x 2 makes shape (3, 4)."
+            f"The row has length {received.size}: four prints of 3, each 2 places "
+            "after the one before, need another length."
         )
-    squares = image.reshape(3, 2, 4, 2)
-    right = squares.max(axis=(1, 3))
-    mistakes = {
-        "That is the average of each square, not its maximum.": (
-            squares.mean(axis=(1, 3))
-        ),
-        "That is the sum of each square, not its maximum.": squares.sum(axis=(1, 3)),
-        "That is the minimum of each square.": squares.min(axis=(1, 3)),
-        "Take the largest number, not the one that is largest without its sign.": (
-            np.abs(squares).max(axis=(1, 3))
-        ),
-        "Those are the upper left numbers of the squares: compare all four.": (
-            image[::2, ::2]
-        ),
-        "Compare rows as well as columns: you took the maximum of two numbers.": (
-            np.maximum(image[::2, ::2], image[::2, 1::2])
-        ),
-        "Compare columns as well as rows: you took the maximum of two numbers.": (
-            np.maximum(image[::2, ::2], image[1::2, ::2])
-        ),
-        "A square whose numbers are all below zero has a maximum below zero.": (
-            np.maximum(right, 0)
-        ),
-        "The axes are mixed up: reshape to (height // 2, 2, width // 2, 2).": (
-            image.reshape(2, 3, 2, 4).max(axis=(0, 2))
-        ),
-    }
-    hint = "Print a 4 x 4 array and what your function makes of it, side by side."
-    return _compare(received, right, mistakes, hint)
-
-
-def check_conv_weights(conv_weights):
-    """Whether a function counts the weights of a convolution. Lesson 03.
-
-    Args:
-        conv_weights: Function of the kernel's side, and the channels in and out.
-
-    Returns:
-        True; None if the function returns None; or a sentence on the likely mistake.
-    """
-    if not callable(conv_weights):
+    if received.shape != (9,):
         return (
-            "conv_weights should be a function: "
-            "def conv_weights(size, channels_in, channels_out)."
+            "For 4 values, a kernel of 3 and a stride of 2 the row has length 9. The "
+            f"shape of yours is {received.shape}."
         )
-    size, n_in, n_out = 5, 3, 7
-    received = conv_weights(size, n_in, n_out)
-    if received is None:
-        return None
-    if not _is_integer(received):
-        return f"It should return an integer. It returns {received!r}."
-    right = size * size * n_in * n_out + n_out
     mistakes = {
-        "The biases are missing: one for each channel that comes out.": right - n_out,
-        "There is one bias for each channel that comes out, not one in all.": (
-            right - n_out + 1
+        "Where prints overlap they should be added: += instead of =.": overwritten,
+        "The kernel is turned round: nothing turns it when it is printed.": turned,
+        "Print as strongly as the value says: value * kernel.": np.array(
+            [1, 10, 101, 10, 101, 10, 101, 10, 100]
         ),
-        "There is one bias for each channel that comes out, not for each that comes "
-        "in.": right - n_out + n_in,
-        "There is one bias for each channel that comes out, not one for each kernel "
-        "and channel.": right - n_out + n_in * n_out,
-        "A window reads all channels that come in: its kernel is a block.": (
-            size * size * n_out + n_out
-        ),
-        "There is a kernel for each channel that comes out.": size * size * n_in
-        + n_out,
-        "The kernel has two sides: size x size.": size * n_in * n_out + n_out,
-        "That is right for kernels of 3 x 3 only: use size.": 9 * n_in * n_out + n_out,
-        "The size of the image plays no part: the weights are shared by all places.": (
-            right * 28 * 28
+        "The next value prints 2 places further on, but nothing was printed.": (
+            np.zeros(9)
         ),
     }
     hint = (
-        f"For kernels of 5 x 5, 3 channels in and 7 out it should return {right}, and "
-        f"it returns {received}."
+        f"For the values {values.tolist()}, the kernel {kernel.tolist()} and a "
+        f"stride of 2 it should return {right.tolist()}."
     )
     found = _compare(received, right, mistakes, hint)
-    if found is True and conv_weights(1, 2, 4) != 12:
+    if found is True:
+        again = np.asarray(transposed_row(np.ones(3), np.ones(2), 3))
+        if not np.array_equal(again, [1, 1, 0, 1, 1, 0, 1, 1]):
+            return (
+                "It is right for a kernel of 3 and a stride of 2, but not for a kernel "
+                "of 2 and a stride of 3: use the length of the kernel, and the stride."
+            )
+    return found
+
+
+def check_average_bits(average_bits):
+    """Whether a function computes what symbols cost in bits. Lesson 03.
+
+    Args:
+        average_bits: Function of two arrays of integers.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(average_bits):
+        return "average_bits should be a function: def average_bits(seen, symbols)."
+    seen = np.array([0, 0, 0, 0, 0, 1, 1, 1, -2, 3])
+    symbols = np.array([1, -2, 0, 3, 1, 3])
+    received = average_bits(seen.copy(), symbols.copy())
+    if received is None:
+        return None
+    if np.ndim(received):
         return (
-            "It is right for one case and wrong for another: use all three arguments."
+            f"It returns an array of shape {np.shape(received)}: take the average, so "
+            "that one number is left."
         )
+
+    def bits(one, other):
+        return np.array([-np.log2(np.mean(one == symbol)) for symbol in other])
+
+    right = bits(seen, symbols).mean()
+    mistakes = {
+        "The sign is wrong: the logarithm of a probability is negative.": -right,
+        "Those are nats: take the logarithm with base 2.": right * np.log(2),
+        "That is the sum: average over the symbols.": right * len(symbols),
+        "That is the entropy of `seen`: what do the symbols of `symbols` cost?": (
+            bits(seen, seen).mean()
+        ),
+        "That is the entropy of `symbols`: the probabilities come from `seen`.": (
+            bits(symbols, symbols).mean()
+        ),
+        "The two arrays are mixed up: learn from `seen`, pay for `symbols`.": (
+            bits(symbols, seen).mean()
+        ),
+        "That is the cost of symbols that are all equally frequent.": 2.0,
+        "Average over all symbols as often as they occur, not once for each kind.": (
+            bits(seen, np.unique(symbols)).mean()
+        ),
+        "Divide the counts by their number: probabilities add up to 1.": (
+            np.mean([np.log2(np.sum(seen == symbol)) for symbol in symbols])
+        ),
+    }
+    hint = (
+        f"For seen = {seen.tolist()} and symbols = {symbols.tolist()} it should return "
+        f"{right:.4f}, and it returns {float(received):.4f}."
+    )
+    found = _compare(received, right, mistakes, hint)
+    if found is True and not np.isclose(
+        average_bits(np.array([7, 7, 8, 8]), np.array([7])), 1
+    ):
+        return "It is right for one pair of arrays and wrong for another."
     return found
 
 
@@ -525,6 +576,15 @@ def check_streaks(streaks):
 
 def _is_integer(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _all_layers(model):
+    """The layers of a model and of the models in it, from the input to the output."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _all_layers(layer)
+        else:
+            yield layer
 
 
 def _compare(received, right, mistakes, hint):

@@ -50,37 +50,71 @@ def test_the_mean_squared_error_is_taken_in_any_form():
     assert exercises.check_mse(spoils_its_arguments) is True
 
 
-@pytest.fixture(scope="module")
-def images():
-    """Images whose pixels depend on each other, and stay in [0, 1] by clipping."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(300, 12)) @ rng.normal(size=(12, 16))
-    return np.clip(x / 4 + 0.2, 0, 1).reshape(300, 4, 4, 1)
+SHAPE = (5, 4, 1)
+dense = keras.layers.Dense
 
 
-def test_only_the_fewest_components_are_taken(images):
-    pca = evaluation.fit_pca(images, 14)
-
-    def errors(clip):
-        return [
-            evaluation.mse(images, evaluation.pca_reconstruct(pca, images, k, clip))
-            for k in range(1, 15)
+def stack(*layers, code=5, activation=None, shape=SHAPE):
+    """A model of a code and further layers, from images of a shape to images."""
+    return keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            keras.layers.Flatten(),
+            dense(code, activation=activation),
+            *layers,
+            keras.layers.Reshape(shape),
         ]
+    )
 
-    target = errors(clip=(0, 1))[5] * 1.0001  # six components reach it
-    unclipped = 1 + int(np.argmax(np.array(errors(clip=None)) <= target))
-    assert unclipped > 6
 
-    def check(n):
-        return exercises.check_fewest_components(n, pca, images, target)
+def hidden(*units, activation="relu"):
+    return [dense(n, activation=activation) for n in units]
 
-    assert check(6) is True
-    assert check(np.int64(6)) is True
-    assert "still above" in check(5)
-    assert "clip" in check(unclipped)
-    assert "Fewer" in check(14)
-    assert "1 to 14" in check(0)
-    assert "integer" in check(6.0)
+
+def pixels(activation="sigmoid"):
+    return dense(20, activation=activation)
+
+
+def deep_encoder(n):
+    flat = [keras.Input(SHAPE), keras.layers.Flatten()]
+    encoder = keras.Sequential([*flat, *hidden(128, 64), dense(n)])
+    decoder = keras.Sequential([keras.Input((n,)), *hidden(64, 128), pixels()])
+    return keras.Sequential([encoder, decoder, keras.layers.Reshape(SHAPE)])
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda n: stack(*hidden(64, 128), pixels(), code=32), "still has 32"),
+        (deep_encoder, "encoder is deep"),
+        (lambda n: stack(*hidden(128, 64), pixels()), "should widen"),
+        (lambda n: stack(*hidden(64), pixels()), "They are [5, 64, 20]"),
+        (lambda n: stack(*hidden(64, 128), pixels(), activation="relu"), "any sign"),
+        (lambda n: stack(dense(64), dense(128), pixels()), "no ReLU"),
+        (lambda n: stack(*hidden(64, 128), pixels(None)), "needs a sigmoid"),
+        (lambda n: stack(*hidden(64, 128), pixels(), shape=(20,)), "layers.Reshape"),
+        (lambda n: keras.Sequential(hidden(64, 128)), "keras.Input"),
+        (lambda n: (stack(pixels()), stack(pixels())), "one Keras model"),
+        (5, "function"),
+    ],
+)
+def test_wrong_models_are_named(answer, said):
+    assert said in exercises.check_lopsided(answer, SHAPE)
+
+
+def test_a_lopsided_model_is_taken_in_one_piece_or_in_two():
+    def in_two(n):
+        flat = [keras.Input(SHAPE), keras.layers.Flatten()]
+        encoder = keras.Sequential([*flat, dense(n)])
+        decoder = keras.Sequential([keras.Input((n,)), *hidden(64, 128), pixels()])
+        return keras.Sequential([encoder, decoder, keras.layers.Reshape(SHAPE)])
+
+    def in_one(n):
+        return stack(*hidden(64, 128), pixels(), code=n)
+
+    assert exercises.check_lopsided(in_one, SHAPE) is True
+    assert exercises.check_lopsided(in_two, SHAPE) is True
+    assert exercises.check_lopsided(lambda n: None, SHAPE) is None
 
 
 def test_the_class_of_the_highest_mean_is_taken():
@@ -134,34 +168,75 @@ def test_the_angle_between_lines_is_taken():
     assert exercises.check_line_angle(lambda a, b: None) is None
 
 
+def trained(losses, patience, counts=lambda loss, lowest: loss < lowest, anew=True):
+    """Epochs until early stopping, with a rule for what counts as progress."""
+    lowest, waited = np.inf, 0
+    for epoch, loss in enumerate(losses, start=1):
+        if counts(loss, lowest):
+            lowest, waited = loss, 0 if anew else waited
+        else:
+            waited += 1
+        if waited == patience:
+            return epoch
+    return len(losses)
+
+
+def against_the_epoch_before(losses, patience):
+    waited = 0
+    for i in range(1, len(losses)):
+        waited = waited + 1 if losses[i] >= losses[i - 1] else 0
+        if waited == patience:
+            return i + 1
+    return len(losses)
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda losses: int(np.argmin(losses)), "counted from 1"),
-        (lambda losses: int(np.argmax(losses)) + 1, "highest"),
-        (len, "last epoch"),
-        (min, "number of an epoch"),
-        (lambda losses: len(losses) - int(np.argmin(losses[::-1])), "take the first"),
-        (lambda losses: 3, "wrong for another"),
+        (lambda losses, p: trained(losses, p) - 1, "first epoch is epoch 1"),
+        (lambda losses, p: int(np.argmin(losses[:7])) + 1, "best epoch until then"),
+        (against_the_epoch_before, "the lowest loss so far"),
+        (lambda losses, p: trained(losses, 3), "use the patience"),
+        (lambda losses, p: 7, "use the patience"),
+        (lambda losses, p: trained(losses, p, np.less_equal), "equal loss"),
         (
-            lambda losses: next(
-                (i for i in range(1, len(losses)) if losses[i] > losses[i - 1]),
-                len(losses),
+            lambda losses, p: (
+                trained(losses, p) if trained(losses, p) < len(losses) else 0
             ),
-            "wrong for another",
+            "never stop",
         ),
-        (lambda losses: 1, "should return 3"),
-        (3, "function"),
+        (lambda losses, p: trained(losses, p, anew=p == 3), "wait anew"),
+        (lambda losses, p: 2, "should return 7"),
+        (lambda losses, p: 0.3, "number of epochs"),
+        (7, "function"),
     ],
 )
-def test_wrong_epochs_are_named(answer, said):
-    assert said in exercises.check_best_epoch(answer)
+def test_wrong_stops_are_named(answer, said):
+    assert said in exercises.check_epochs_trained(answer)
 
 
-def test_the_first_lowest_epoch_is_taken():
-    assert exercises.check_best_epoch(lambda v: v.index(min(v)) + 1) is True
-    assert exercises.check_best_epoch(lambda v: np.argmin(v) + 1) is True
-    assert exercises.check_best_epoch(lambda v: None) is None
+def test_early_stopping_is_that_of_keras():
+    class Losses(keras.callbacks.Callback):
+        """Reports losses that were written down before."""
+
+        def __init__(self, losses):
+            super().__init__()
+            self.losses = losses
+
+        def on_epoch_end(self, epoch, logs):
+            logs["val_loss"] = self.losses[epoch]
+
+    def by_keras(losses, patience):
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(loss="mse")
+        stop = keras.callbacks.EarlyStopping("val_loss", patience=patience)
+        x = np.zeros((1, 1))
+        model.fit(x, x, epochs=len(losses), verbose=0, callbacks=[Losses(losses), stop])
+        return stop.stopped_epoch + 1 if stop.stopped_epoch else len(losses)
+
+    assert exercises.check_epochs_trained(trained) is True
+    assert exercises.check_epochs_trained(by_keras) is True
+    assert exercises.check_epochs_trained(lambda losses, patience: None) is None
 
 
 def test_the_best_that_a_relu_can_do_is_taken():
@@ -182,67 +257,93 @@ def test_the_best_that_a_relu_can_do_is_taken():
     assert "What is the best output" in check(0.3)
 
 
-def squares(image):
-    height, width = image.shape
-    return image.reshape(height // 2, 2, width // 2, 2)
+def transposed(values, kernel, stride, add=True):
+    row = np.zeros((len(values) - 1) * stride + len(kernel))
+    for i, value in enumerate(values):
+        place = slice(i * stride, i * stride + len(kernel))
+        row[place] = value * kernel + (row[place] if add else 0)
+    return row
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda image: squares(image).mean(axis=(1, 3)), "average"),
-        (lambda image: squares(image).min(axis=(1, 3)), "minimum"),
-        (lambda image: squares(image).sum(axis=(1, 3)), "sum"),
-        (lambda image: np.abs(squares(image)).max(axis=(1, 3)), "without its sign"),
-        (lambda image: image[::2, ::2], "compare all four"),
-        (lambda image: squares(image)[:, 0].max(axis=2), "Compare rows as well"),
-        (lambda image: squares(image)[..., 0].max(axis=1), "Compare columns as well"),
-        (lambda image: np.maximum(squares(image).max(axis=(1, 3)), 0), "below zero"),
-        (lambda image: image.reshape(2, 3, 2, 4).max(axis=(0, 2)), "mixed up"),
-        (lambda image: image.max(), "shape ()"),
-        (lambda image: np.ones((3, 4)), "side by side"),
-        (4.0, "function"),
+        (lambda v, k, s: transposed(v, k, s, add=False), "should be added"),
+        (lambda v, k, s: transposed(v, k[::-1], s), "turned round"),
+        (lambda v, k, s: transposed(np.ones_like(v), k, s), "as strongly"),
+        (lambda v, k, s: transposed(v, k, s)[:-1], "cut off"),
+        (lambda v, k, s: np.convolve(v, k), "another length"),
+        (lambda v, k, s: np.outer(v, k).ravel(), "another length"),
+        (lambda v, k, s: np.zeros(9), "nothing was printed"),
+        (lambda v, k, s: np.outer(v, k), "shape of yours"),
+        (lambda v, k, s: np.arange(9), "should return"),
+        (lambda v, k, s: transposed(v, k, 2), "use the length"),
+        (3.0, "function"),
     ],
 )
-def test_wrong_pooling_is_named(answer, said):
-    assert said in exercises.check_max_pool(answer)
+def test_wrong_prints_are_named(answer, said):
+    assert said in exercises.check_transposed_row(answer)
 
 
-def test_max_pooling_is_taken():
-    assert exercises.check_max_pool(lambda image: squares(image).max(axis=(1, 3)))
-    assert exercises.check_max_pool(lambda image: None) is None
+def test_a_transposed_row_is_that_of_keras():
+    def by_keras(values, kernel, stride):
+        layer = keras.layers.Conv1DTranspose(
+            1, len(kernel), strides=stride, padding="valid", use_bias=False
+        )
+        layer.build((None, None, 1))
+        layer.set_weights([kernel[:, None, None]])
+        row = keras.ops.convert_to_numpy(layer(values[None, :, None].astype("float32")))
+        # Keras fills up to a multiple of the stride.
+        return row[0, : (len(values) - 1) * stride + len(kernel), 0]
+
+    assert exercises.check_transposed_row(transposed) is True
+    assert exercises.check_transposed_row(by_keras) is True
+    assert exercises.check_transposed_row(lambda v, k, s: None) is None
+
+
+def cost(seen, symbols):
+    """Bits of each symbol."""
+    return np.array([-np.log2(np.mean(seen == symbol)) for symbol in symbols])
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda size, n_in, n_out: size**2 * n_in * n_out, "biases are missing"),
-        (lambda size, n_in, n_out: size**2 * n_in * n_out + 1, "not one in all"),
-        (lambda size, n_in, n_out: size**2 * n_in * n_out + n_in, "that comes in"),
-        (lambda size, n_in, n_out: (size**2 + 1) * n_in * n_out, "kernel and channel"),
-        (lambda size, n_in, n_out: size**2 * n_out + n_out, "block"),
-        (lambda size, n_in, n_out: size**2 * n_in + n_out, "a kernel for each"),
-        (lambda size, n_in, n_out: size * n_in * n_out + n_out, "two sides"),
-        (lambda size, n_in, n_out: 9 * n_in * n_out + n_out, "3 x 3 only"),
-        (lambda size, n_in, n_out: 28 * 28 * 532, "no part"),
-        (lambda size, n_in, n_out: 28 * 28 * n_in, "should return 532"),
-        (lambda size, n_in, n_out: 532, "all three arguments"),
-        (lambda size, n_in, n_out: 4.5, "integer"),
-        (18_496, "function"),
+        (lambda seen, symbols: cost(seen, symbols).mean() * np.log(2), "nats"),
+        (lambda seen, symbols: cost(seen, symbols).sum(), "sum"),
+        (lambda seen, symbols: cost(seen, seen).mean(), "entropy of `seen`"),
+        (lambda seen, symbols: cost(symbols, symbols).mean(), "entropy of `symbols`"),
+        (lambda seen, symbols: cost(symbols, seen).mean(), "mixed up"),
+        (lambda seen, symbols: np.log2(len(np.unique(seen))), "equally frequent"),
+        (lambda seen, symbols: cost(seen, np.unique(symbols)).mean(), "each kind"),
+        (lambda seen, symbols: -cost(seen, symbols).mean(), "sign"),
+        (
+            lambda seen, symbols: np.mean(
+                [np.log2(np.sum(seen == s)) for s in symbols]
+            ),
+            "Divide the counts",
+        ),
+        (lambda seen, symbols: cost(seen, symbols), "shape (6,)"),
+        (lambda seen, symbols: 9.0, "should return"),
+        (lambda seen, symbols: 2.4916666, "should return"),
+        (1.75, "function"),
     ],
 )
-def test_wrong_counts_of_weights_are_named(answer, said):
-    assert said in exercises.check_conv_weights(answer)
+def test_wrong_bits_are_named(answer, said):
+    assert said in exercises.check_average_bits(answer)
 
 
-def test_the_weights_of_a_convolution_are_those_of_keras():
-    def count(size, n_in, n_out):
-        layer = keras.layers.Conv2D(n_out, size)
-        layer.build((None, 28, 28, n_in))
-        return layer.count_params()
+def test_the_average_cost_is_taken():
+    def by_counts(seen, symbols):
+        kinds, counts = np.unique(seen, return_counts=True)
+        bits = dict(zip(kinds, -np.log2(counts / len(seen)), strict=True))
+        return sum(bits[symbol] for symbol in symbols) / len(symbols)
 
-    assert exercises.check_conv_weights(count) is True
-    assert exercises.check_conv_weights(lambda size, n_in, n_out: None) is None
+    copied = cost(np.array([0] * 5 + [1] * 3 + [-2, 3]), np.array([1, -2, 0, 3, 1, 3]))
+    assert exercises.check_average_bits(lambda a, b: cost(a, b).mean()) is True
+    assert exercises.check_average_bits(by_counts) is True
+    assert exercises.check_average_bits(lambda a, b: None) is None
+    assert "for another" in exercises.check_average_bits(lambda a, b: copied.mean())
 
 
 def field(convolutions):

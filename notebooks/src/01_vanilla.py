@@ -499,32 +499,6 @@ if lesson.on_mnist(images):
     assert np.mean(codes > 0) > 0.95
 
 # %% [markdown]
-# **Exercise 2.** How many principal components does PCA need to come down to the error
-# of the two layers, `smallest_error`, on the validation images? Clip its images, and use
-# no gain. Put the smallest number that suffices into `n_components`. (`pca` holds up to
-# 200 components.) The answer tells what the network's 32 numbers are worth, counted in
-# components.
-
-# %% tags=["exercise"]
-n_components = None  # your number, or the code that finds it
-
-# %% tags=["solution"]
-n_components = 0
-error = np.inf
-while error > smallest_error:
-    n_components += 1
-    x_hat = evaluation.pca_reconstruct(pca, x_val, n_components, clip=(0, 1))
-    error = evaluation.mse(x_val, x_hat)
-print(f"{n_components} components for an error of {error:.5f}")
-
-# %% tags=["nbval-check-output"]
-lesson.check(
-    2,
-    n_components,
-    lambda n: exercises.check_fewest_components(n, pca, x_val, smallest_error),
-)
-
-# %% [markdown]
 # ## More layers
 #
 # One layer on each side can only compute one weighted sum for each value. A deeper
@@ -966,6 +940,39 @@ if lesson.on_mnist(images):
     assert 0.6 < by_decoder < 0.9
     deep_model = ladder["deep model: trained code and decoder"]
     assert deep_model.max() < 0.85 * ladder["PCA's code, trained deep decoder"].min()
+
+# %% [markdown]
+# **Exercise 2.** If the decoder earns most of the lead, perhaps the encoder need not be
+# deep. Write `lopsided(latent_dim)` in plain Keras: a model from images to images (shape
+# `image_shape`) whose encoder is one Dense layer without activation, and whose decoder
+# has two hidden layers of 64 and 128 units with ReLU before the pixels. The pixels should
+# stay between 0 and 1. It need not be compiled. When it is accepted, train it in a cell
+# of your own with `train_deep(model, schedule(5e-3))`, and find its test error's place
+# in the table above.
+
+
+# %% tags=["exercise"]
+def lopsided(latent_dim):
+    return None  # your model here
+
+
+# %% tags=["solution"]
+def lopsided(latent_dim):
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),
+            layers.Flatten(),
+            layers.Dense(latent_dim),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(128, activation="relu"),
+            layers.Dense(n_pixels, activation="sigmoid"),
+            layers.Reshape(image_shape),
+        ]
+    )
+
+
+# %% tags=["nbval-check-output"]
+lesson.check(2, lopsided, lambda build: exercises.check_lopsided(build, image_shape))
 
 # %% [markdown]
 # From now on the lessons use the package's function `training.train`, which does what

@@ -876,24 +876,38 @@ if lesson.on_mnist(images):
             assert measured[name].mean() > 0.98 * measured["200 images"].mean()
 
 # %% [markdown]
-# **Exercise 2.** One could simply stop where the error on new images is lowest. Write
-# the function `best_epoch(val_losses)`: given the list of validation losses, one for
-# each epoch, it should return the number of the epoch with the lowest loss. Epochs are
-# counted from 1, as Keras prints them; if several are equally low, take the first.
+# **Exercise 2.** One could also stop the training when the error on new images has begun
+# to rise, which is called ***early stopping***. But it goes up and down from epoch to
+# epoch, so one waits a little. Write `epochs_trained(val_losses, patience)`. `val_losses`
+# is the list of validation losses, one for each epoch, as they would come. The training
+# ends as soon as the last `patience` epochs have all failed to get below the lowest loss
+# before them. Return how many epochs have been trained until then, or all of them, if that
+# never happens. For the losses 5, 3, 4, 4, 2 and a patience of 2 it is 4: the fifth epoch,
+# which would have been the best, is not reached.
 
 
 # %% tags=["exercise"]
-def best_epoch(val_losses):
+def epochs_trained(val_losses, patience):
     return None  # your code here
 
 
 # %% tags=["solution"]
-def best_epoch(val_losses):
-    return int(np.argmin(val_losses)) + 1
+def epochs_trained(val_losses, patience):
+    lowest = np.inf
+    waited = 0
+    for epoch, loss in enumerate(val_losses, start=1):
+        if loss < lowest:
+            lowest = loss
+            waited = 0
+        else:
+            waited += 1
+        if waited == patience:
+            return epoch
+    return len(val_losses)
 
 
 # %% tags=["nbval-check-output"]
-lesson.check(2, best_epoch, exercises.check_best_epoch)
+lesson.check(2, epochs_trained, exercises.check_epochs_trained)
 
 # %% [markdown]
 # ## Second deception: an output that cannot reach the data
@@ -1277,6 +1291,8 @@ lesson.Table(
 # - **ablation**: an experiment that changes one part at a time, to see what each does.
 # - **overfitting**: a low error on the training images and a high one on others.
 # - **dropout**: switching off random units in each training step.
+# - **early stopping**: ending a training when the validation loss has not fallen any
+#   more for some epochs, whose number is the **patience**.
 # - **overcomplete**: with more numbers in the code than in the input.
 # - **linear probe**: a linear classifier that sees nothing but the code.
 # - **standardise**: bring data to mean 0 and standard deviation 1.

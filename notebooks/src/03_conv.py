@@ -282,25 +282,6 @@ plots.describe(
 plt.show()
 
 # %% [markdown]
-# **Exercise 1.** Write `max_pool(image)`: the maximum of each 2 x 2 square, for an array
-# of shape `(height, width)` with even sides.
-
-
-# %% tags=["exercise"]
-def max_pool(image):
-    return None  # your code here
-
-
-# %% tags=["solution"]
-def max_pool(image):
-    height, width = image.shape
-    return image.reshape(height // 2, 2, width // 2, 2).max(axis=(1, 3))
-
-
-# %% tags=["nbval-check-output"]
-lesson.check(1, max_pool, exercises.check_max_pool)
-
-# %% [markdown]
 # ### And back: from a small map to a large image
 #
 # The decoder has to do the opposite, and draw a large image from a small map. A
@@ -335,6 +316,30 @@ in_map = np.sum(convolve(image, kernel, stride=2) * z)
 in_image = np.sum(image * stamp(z, kernel, image.shape))
 print(f"<A x, z> = {in_map:.4f}   <x, A' z> = {in_image:.4f}")
 assert np.isclose(in_map, in_image)
+
+# %% [markdown]
+# **Exercise 1.** The same in one dimension, and for any stride. Write
+# `transposed_row(values, kernel, stride)`: each number of the array `values` prints the
+# array `kernel` into a longer row, the next one `stride` places further on, and where
+# prints overlap they are added. Return the whole row, with nothing cut off. Find out on
+# paper first how long it is.
+
+
+# %% tags=["exercise"]
+def transposed_row(values, kernel, stride):
+    return None  # your code here
+
+
+# %% tags=["solution"]
+def transposed_row(values, kernel, stride):
+    row = np.zeros((len(values) - 1) * stride + len(kernel))
+    for i, value in enumerate(values):
+        row[i * stride : i * stride + len(kernel)] += value * kernel
+    return row
+
+
+# %% tags=["nbval-check-output"]
+lesson.check(1, transposed_row, exercises.check_transposed_row)
 
 # %% [markdown]
 # There is another way: ***resize***, that is, repeat each number to a square of 2 x 2,
@@ -429,25 +434,6 @@ lesson.Table(
     ]
     + [("all", "", f"{lecture.count_params():,}")],
 )
-
-# %% [markdown]
-# **Exercise 2.** Write `conv_weights(size, channels_in, channels_out)`: the number of
-# trainable weights of a convolution with kernels of `size` x `size`, biases included.
-# The table above has examples. Does the size of the image play a part?
-
-
-# %% tags=["exercise"]
-def conv_weights(size, channels_in, channels_out):
-    return None  # your formula here
-
-
-# %% tags=["solution"]
-def conv_weights(size, channels_in, channels_out):
-    return size * size * channels_in * channels_out + channels_out
-
-
-# %% tags=["nbval-check-output"]
-lesson.check(2, conv_weights, exercises.check_conv_weights)
 
 # %% [markdown]
 # ### A loss with a lower bound
@@ -578,9 +564,8 @@ packaged = models.conv_autoencoder(image_shape, filters=(16, 32, 64))
 weights = lecture.get_weights()
 turned = weights[6][::-1, ::-1].transpose(0, 1, 3, 2)  # Keras stores it transposed, too
 packaged.set_weights([*weights[:6], turned, *weights[7:]])
-assert np.allclose(
-    packaged.reconstruct(x_val[:50]), lecture.reconstruct(x_val[:50]), atol=1e-4
-)
+difference = packaged.reconstruct(x_val[:50]) - lecture.reconstruct(x_val[:50])
+assert np.abs(difference).mean() < 1e-3  # a GPU rounds a little more than a CPU
 
 # %% [markdown]
 # ## What do the windows look for?
@@ -670,7 +655,7 @@ plt.show()
 #   digits are made of.
 
 # %% [markdown]
-# **Exercise 3.** Write `receptive_field(convolutions)` for a list of pairs
+# **Exercise 2.** Write `receptive_field(convolutions)` for a list of pairs
 # `(kernel size, stride)`, from the image inwards: how many pixels of a row can one
 # number of the last map depend on? For the three layers above, `[(3, 2), (3, 2), (3,
 # 1)]`, it is 15. Draw the case `[(3, 2), (3, 2)]` on paper first.
@@ -692,7 +677,7 @@ def receptive_field(convolutions):
 
 
 # %% tags=["nbval-check-output"]
-lesson.check(3, receptive_field, exercises.check_receptive_field)
+lesson.check(2, receptive_field, exercises.check_receptive_field)
 
 # %% [markdown]
 # ## An honest bottleneck: 64 numbers
@@ -1231,6 +1216,28 @@ bits = -np.log2(probabilities)
 print(f"bits of each symbol: {bits}, on average {np.sum(probabilities * bits)}")
 
 # %% [markdown]
+# **Exercise 3.** An entropy coder learns the probabilities from some symbols and is then
+# used for others. Write `average_bits(seen, symbols)` for two arrays of integers: the
+# probability of each symbol is its frequency in `seen`; return how many bits a symbol of
+# `symbols` costs on average. (Every symbol occurs in `seen`.) When both arrays are the
+# same, this is the entropy. Can it be less than the entropy of `symbols` otherwise?
+
+
+# %% tags=["exercise"]
+def average_bits(seen, symbols):
+    return None  # your code here
+
+
+# %% tags=["solution"]
+def average_bits(seen, symbols):
+    costs = [-np.log2(np.mean(seen == symbol)) for symbol in symbols]
+    return np.mean(costs)
+
+
+# %% tags=["nbval-check-output"]
+lesson.check(3, average_bits, exercises.check_average_bits)
+
+# %% [markdown]
 # For each number of the code we learn the probabilities of its symbols from training
 # images and count what the codes of *validation* images then cost, so that learning by
 # heart does not help. No file is written: real entropy coders come very close to this
@@ -1530,6 +1537,7 @@ growth = {name: errors[-1] / errors[0] for name, errors in by_shift.items()}
 map_growth = growth["lecture's map"]
 before, after = repair.values()
 assert map_growth < growth["dense, 64"]
+assert after[1] < before[1]
 if lesson.on_mnist(images):
     assert map_growth < min(1.6, growth["convolutional, 64"])
     assert growth["convolutional, 64"] < growth["dense, 64"]
@@ -1604,8 +1612,10 @@ lesson.Table(
 dense_test = test_mse["dense, 64 numbers"]
 conv_test = test_mse["convolutional, 64 numbers"]
 if lesson.on_mnist(images):
-    assert 0.7 < conv_test.mean() / dense_test.mean() < 0.9
-    assert conv_test.max() < test_mse["the same, as much arithmetic"][0]
+    assert 0.75 < conv_test.mean() / dense_test.mean() < 0.87  # "about a fifth"
+    equal_test = test_mse["the same, as much arithmetic"][0]
+    assert 0.8 < conv_test.mean() / equal_test < 0.91  # "about a seventh"
+    assert conv_test.max() < equal_test
 
 # %% [markdown]
 # ## Open project: a code map that is smaller than the image
