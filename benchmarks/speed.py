@@ -15,8 +15,9 @@ speed        The dense model of lesson 01, and its seconds to a validation error
              2, 3, ... epochs, and the first training that ends at the target counts.
              Measuring is not timed. Test images choose nothing.
 speed_conv   The convolutional model of lesson 03, by the lecture's recipe (Adam at
-             1e-3, batches of 128), and quicker ways. Each row tells its test
-             cross-entropy: speed that costs quality should not pass for a gift.
+             1e-3, batches of 128), with larger batches and in half precision. Each row
+             tells its test cross-entropy: speed that costs quality should not pass for
+             a gift.
 speed_vae    The convolutional VAE of lesson 06, by the same recipe, in nats an image.
 
 `--record` keeps the numbers in results.json, from which `python -m tools.results`
@@ -108,7 +109,7 @@ def jobs(section):
         rows[LOOP_SCHEDULED] = Job(start_loop, "torch", LECTURE_SCHEDULED)
     for backend in BACKENDS:
         rows[f"aelab, {backend}"] = Job(start_aelab, backend, recipe)
-    if section == "speed_conv":  # quicker ways
+    if section == "speed_conv":  # quicker ways on some machines
         larger = CONV._replace(batch_size=256, rate=2e-3)
         rows["aelab, tensorflow, batch 256, rate 2e-3"] = Job(
             start_aelab, "tensorflow", larger
