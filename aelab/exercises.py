@@ -17,9 +17,10 @@ __all__ = [
     "check_best_relu",
     "check_epochs_trained",
     "check_error_ratio",
-    "check_hardest_class",
+    "check_gain_and_offset",
     "check_line_angle",
     "check_lopsided",
+    "check_most_similar",
     "check_mse",
     "check_receptive_field",
     "check_streaks",
@@ -100,7 +101,13 @@ def check_lopsided(lopsided, image_shape):
     """
     if not callable(lopsided) or isinstance(lopsided, keras.Model):
         return "lopsided should be a function of latent_dim that returns a model."
-    model = lopsided(5)
+    try:
+        model = lopsided(5)
+    except (TypeError, ValueError) as error:
+        return (
+            "Building it stops. A Dense layer needs a row of pixels: begin with "
+            f"keras.Input(image_shape) and layers.Flatten(). Keras says: {error}"
+        )
     if model is None:
         return None
     if not isinstance(model, keras.Model):
@@ -112,8 +119,16 @@ def check_lopsided(lopsided, image_shape):
             f"Its output has the shape {tuple(model.output_shape[1:])}, an image has "
             f"{tuple(image_shape)}: end with layers.Reshape(image_shape)."
         )
-    dense = [layer for layer in _all_layers(model) if hasattr(layer, "units")]
-    units = [layer.units for layer in dense]
+    units = []
+    activations = []
+    for layer in _all_layers(model):
+        if isinstance(layer, keras.layers.Dense):
+            units.append(layer.units)
+            activations.append(layer.activation.__name__)
+        elif isinstance(layer, keras.layers.Activation):
+            activations[-1] = layer.activation.__name__
+        elif isinstance(layer, keras.layers.ReLU):
+            activations[-1] = "relu"
     right = [5, 64, 128, int(np.prod(image_shape))]
     if units == [32, *right[1:]]:
         return "For latent_dim = 5 the code still has 32 values: use latent_dim."
@@ -126,7 +141,7 @@ def check_lopsided(lopsided, image_shape):
             f"For latent_dim = 5 the units of the Dense layers should be {right}. "
             f"They are {units}."
         )
-    code, *hidden, pixels = [layer.activation.__name__ for layer in dense]
+    code, *hidden, pixels = activations
     if code != "linear":
         return "The code should have no activation, so that its values have any sign."
     if hidden != ["relu", "relu"]:
@@ -138,34 +153,40 @@ def check_lopsided(lopsided, image_shape):
     return True
 
 
-def check_hardest_class(label, errors, labels):
-    """Whether a class has the highest mean error. Lesson 01.
+def check_most_similar(most_similar):
+    """Whether a function finds the code nearest to one of many. Lesson 01.
 
     Args:
-        label: Integer, the learner's answer.
-        errors: Array of one error for each image, shape `(n,)`.
-        labels: Integers from 0, shape `(n,)`; -1 where there is none.
+        most_similar: Function of a number of a row and of an array of codes.
 
     Returns:
-        True, or a sentence on the likely mistake.
+        True; None if the function returns None; or a sentence on the likely mistake.
     """
-    if not _is_integer(label):
-        return f"hardest should be the index of a class, an integer. It is {label!r}."
-    known = labels >= 0
-    classes = np.unique(labels[known])
-    if label not in classes:
-        return f"hardest should be a label of the images. It is {label}."
-    means = [errors[labels == c].mean() for c in classes]
-    sums = [errors[labels == c].sum() for c in classes]
-    if label == classes[np.argmax(means)]:
-        return True
-    if label == classes[np.argmin(means)]:
-        return "That is the class with the lowest mean error."
-    if label == classes[np.argmax(sums)]:
-        return "You added the errors up: a class with more images is no harder."
-    if label == labels[known][np.argmax(errors[known])]:
-        return "The single worst image is of this class: average over the class."
-    return "Average the errors within each class, and take the largest average."
+    if not callable(most_similar):
+        return "most_similar should be a function: def most_similar(i, codes)."
+    codes = np.array([[1.0, 1], [-5, -3], [6, 4.2], [1.2, 6], [2.5, 0.5], [9, -2]])
+    received = most_similar(0, codes.copy())
+    if received is None:
+        return None
+    if not _is_integer(received):
+        return f"It should return the number of a row. It returns {received!r}."
+    sentences = {
+        0: "That is the row itself: look for the nearest of the others.",
+        1: "Square the differences before you add them up, or they cancel each other.",
+        2: "The largest product is not the smallest distance.",
+        3: "Compare all values of a code, not the first one alone.",
+        5: "That is the farthest row.",
+    }
+    if received != 4:
+        return sentences.get(
+            int(received), f"For row 0 of {codes.tolist()} it should return 4."
+        )
+    if most_similar(5, codes.copy()) != 2:
+        return (
+            f"It is right for row 0 of {codes.tolist()}, but for row 5 it should "
+            "return 2: by the straight distance, and not for one case only."
+        )
+    return True
 
 
 def check_line_angle(line_angle):
@@ -234,29 +255,31 @@ def check_epochs_trained(epochs_trained):
             "epochs_trained should be a function: "
             "def epochs_trained(val_losses, patience)."
         )
-    losses = [0.9, 0.5, 0.6, 0.4, 0.7, 0.6, 0.5, 0.3]
+    losses = [0.9, 0.5, 0.6, 0.7, 0.4, 0.7, 0.6, 0.5, 0.45, 0.6, 0.3, 0.35]
     received = epochs_trained(list(losses), 3)
     if received is None:
         return None
     if not _is_integer(received):
         return f"It should return a number of epochs. It returns {received!r}."
     sentences = {
-        4: "That is the best epoch until then. The training goes on a little after it.",
-        6: "Counted from 1, the first epoch is epoch 1.",
-        8: (
+        5: "That is the best epoch until then: the training goes on a little after it.",
+        6: "After a new lowest loss, begin to wait anew.",
+        7: "Counted from 1, the first epoch is epoch 1.",
+        9: "That is one too late: stop when the last `patience` epochs have failed.",
+        11: "That is the best epoch of all, which the training never reaches.",
+        12: (
             "Compare with the lowest loss so far, not with the epoch before: a loss "
             "that falls is no progress if it stays above the lowest."
         ),
     }
-    if received != 7:
+    if received != 8:
         return sentences.get(
             int(received),
-            f"For the losses {losses} and a patience of 3 it should return 7, not "
+            f"For the losses {losses} and a patience of 3 it should return 8, not "
             f"{received}.",
         )
     for losses, patience, right, said in (
-        ([0.9, 0.5, 0.6, 0.4, 0.7, 0.6, 0.5, 0.3], 1, 3, "use the patience"),
-        ([0.5, 0.6, 0.4, 0.5, 0.6, 0.3], 2, 5, "after a new lowest, wait anew"),
+        ([0.9, 0.5, 0.6, 0.4, 0.7, 0.6], 1, 3, "use the patience"),
         ([0.5, 0.5, 0.4], 1, 2, "an equal loss is no progress"),
         ([0.5, 0.4, 0.3], 2, 3, "it may never stop"),
     ):
@@ -542,7 +565,7 @@ def check_streaks(streaks):
     """
     if not callable(streaks):
         return "streaks should be a function: def streaks(x, rate, rng)."
-    grey = np.full((400, 12, 30, 1), 0.5, "float32")
+    grey = np.full((400, 12, 30, 3), 0.5, "float32")
     received = streaks(grey, 0.3, np.random.default_rng(0))
     if received is None:
         return None
@@ -553,8 +576,13 @@ def check_streaks(streaks):
         return f"It should keep the shape {grey.shape}. It returns {received.shape}."
     if not np.isin(received, (0.5, 1)).all():
         return "A pixel should stay as it is, or be 1, which is white."
-    white = (received == 1)[..., 0]
-    if (white.all(axis=2) | ~white.any(axis=2)).all() and white.any():
+    white = received == 1
+    if white.all() or not white.any():
+        return "With rate 0.3 some columns should turn white, and others not."
+    if (white != white[..., :1]).any():
+        return "A streak is white, in all channels: draw once for all of them."
+    white = white[..., 0]
+    if (white.all(axis=2) | ~white.any(axis=2)).all():
         return "Those are rows: a streak runs from top to bottom, in one column."
     columns = white.mean(axis=1)  # of each image: what of a column is white
     if not np.isin(columns, (0, 1)).all():
@@ -571,7 +599,73 @@ def check_streaks(streaks):
             "Each image has the same number of streaks: columns should turn white "
             "independently of each other."
         )
+    again = np.asarray(streaks(grey, 0.3, np.random.default_rng(0)))
+    others = np.asarray(streaks(grey, 0.3, np.random.default_rng(1)))
+    if not np.array_equal(again, received) or np.array_equal(others, received):
+        return "Draw from rng, so that the caller decides about the random numbers."
     return True
+
+
+def check_gain_and_offset(gain_and_offset):
+    """Whether a function fits a gain and an offset by least squares. Lesson 04.
+
+    Args:
+        gain_and_offset: Function of two arrays of images, filtered and clean, that
+            returns two numbers.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(gain_and_offset):
+        return "gain_and_offset should be a function: def gain_and_offset(filtered, x)."
+    rng = np.random.default_rng(0)
+    x = rng.random((6, 4, 5, 1))
+    filtered = 0.3 * x + 0.2 + 0.05 * rng.normal(size=x.shape)
+    received = gain_and_offset(filtered.copy(), x.copy())
+    if received is None:
+        return None
+    if np.shape(received) != (2,):
+        return "It should return two numbers: return gain, offset."
+    y_mean, x_mean = filtered.mean(), x.mean()
+    covariance = np.mean((filtered - y_mean) * (x - x_mean))
+    gain = covariance / filtered.var()
+    offset = x_mean - gain * y_mean
+    backwards = covariance / x.var()
+    spread = x.std() / filtered.std()
+    no_offset = np.sum(filtered * x) / np.sum(filtered**2)
+    mistakes = {
+        "The order is gain, offset.": (offset, gain),
+        "You fitted the filtered images to the clean ones: do it the other way.": (
+            backwards,
+            y_mean - backwards * x_mean,
+        ),
+        "That makes mean and standard deviation equal, which is not the least error: "
+        "noise calls for a smaller gain.": (spread, x_mean - spread * y_mean),
+        "That is the best gain without an offset: fit both together.": (no_offset, 0),
+        "The gain is right. Where does the mean of the filtered images go?": (
+            gain,
+            x_mean - y_mean,
+        ),
+        "A covariance is made of differences from the mean: subtract both means.": (
+            no_offset,
+            x_mean - no_offset * y_mean,
+        ),
+        "Divide the covariance by the variance, not by the standard deviation.": (
+            covariance / filtered.std(),
+            x_mean - covariance / filtered.std() * y_mean,
+        ),
+    }
+    if np.allclose(received, (gain, offset), rtol=1e-4):
+        return True
+    for sentence, value in mistakes.items():
+        if np.allclose(received, value, rtol=1e-3):
+            return sentence
+    error = np.mean((received[0] * filtered + received[1] - x) ** 2)
+    least = np.mean((gain * filtered + offset - x) ** 2)
+    return (
+        f"With your two numbers the mean squared error is {error:.4f}; the least is "
+        f"{least:.4f}."
+    )
 
 
 def _is_integer(value):

@@ -102,6 +102,25 @@ def test_wrong_models_are_named(answer, said):
     assert said in exercises.check_lopsided(answer, SHAPE)
 
 
+def test_activations_may_be_layers_of_their_own():
+    def with_layers(n, code=()):
+        relu = keras.layers.ReLU()
+        sigmoid = keras.layers.Activation("sigmoid")
+        return stack(*code, dense(64), relu, *hidden(128), dense(20), sigmoid, code=n)
+
+    assert exercises.check_lopsided(with_layers, SHAPE) is True
+    code = (keras.layers.ReLU(),)
+    assert "any sign" in exercises.check_lopsided(lambda n: with_layers(n, code), SHAPE)
+
+
+def test_a_model_that_cannot_be_built_is_told_why():
+    def without_flatten(n):
+        rows = [dense(n), *hidden(64, 128), pixels(), keras.layers.Reshape(SHAPE)]
+        return keras.Sequential([keras.Input(SHAPE), *rows])
+
+    assert "layers.Flatten()" in exercises.check_lopsided(without_flatten, SHAPE)
+
+
 def test_a_lopsided_model_is_taken_in_one_piece_or_in_two():
     def in_two(n):
         flat = [keras.Input(SHAPE), keras.layers.Flatten()]
@@ -117,21 +136,36 @@ def test_a_lopsided_model_is_taken_in_one_piece_or_in_two():
     assert exercises.check_lopsided(lambda n: None, SHAPE) is None
 
 
-def test_the_class_of_the_highest_mean_is_taken():
-    labels = np.array([0, 0, 0, 0, 1, 1, 2, 2, 3, 3, -1])
-    errors = np.array([0.3, 0.3, 0.3, 0.3, 0.5, 0.5, 0.1, 0.1, 0.7, 0.2, 9.0])
+def lowest(i, values):
+    """The place of the lowest value, other than i."""
+    return min((j for j in range(len(values)) if j != i), key=lambda j: values[j])
 
-    def check(label):
-        return exercises.check_hardest_class(label, errors, labels)
 
-    assert check(1) is True
-    assert check(np.int64(1)) is True
-    assert "lowest" in check(2)
-    assert "added" in check(0)
-    assert "single worst" in check(3)
-    assert "label of the images" in check(-1)
-    assert "integer" in check("1")
-    assert "integer" in check(0.5)
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda i, c: int(np.argmin(np.sum((c - c[i]) ** 2, axis=1))), "row itself"),
+        (lambda i, c: int(np.argmax(np.sum((c - c[i]) ** 2, axis=1))), "farthest"),
+        (lambda i, c: lowest(i, -c @ c[i]), "product"),
+        (lambda i, c: lowest(i, np.abs(c - c[i])[:, 0]), "first"),
+        (lambda i, c: lowest(i, np.sum(c - c[i], axis=1)), "cancel"),
+        (lambda i, c: lowest(i, np.sum(np.abs(c - c[i]), axis=1)), "straight"),
+        (lambda i, c: np.sort(np.sum((c - c[i]) ** 2, axis=1))[1], "number of a row"),
+        (lambda i, c: 4, "one case only"),
+        (lambda i, c: 77, "should return 4"),
+        (3, "function"),
+    ],
+)
+def test_wrong_neighbours_are_named(answer, said):
+    assert said in exercises.check_most_similar(answer)
+
+
+def test_the_nearest_code_is_taken():
+    def nearest(i, codes):
+        return lowest(i, np.linalg.norm(codes - codes[i], axis=1))
+
+    assert exercises.check_most_similar(nearest) is True
+    assert exercises.check_most_similar(lambda i, c: None) is None
 
 
 def angle(a, b):
@@ -194,19 +228,17 @@ def against_the_epoch_before(losses, patience):
     ("answer", "said"),
     [
         (lambda losses, p: trained(losses, p) - 1, "first epoch is epoch 1"),
-        (lambda losses, p: int(np.argmin(losses[:7])) + 1, "best epoch until then"),
+        (lambda losses, p: trained(losses, p + 1) - 1 if p == 3 else 0, "use the"),
+        (lambda losses, p: trained(losses, p + 1), "one too late"),
+        (lambda losses, p: int(np.argmin(losses[:8])) + 1, "best epoch until then"),
+        (lambda losses, p: int(np.argmin(losses)) + 1, "best epoch of all"),
         (against_the_epoch_before, "the lowest loss so far"),
+        (lambda losses, p: trained(losses, p, anew=False), "wait anew"),
         (lambda losses, p: trained(losses, 3), "use the patience"),
-        (lambda losses, p: 7, "use the patience"),
+        (lambda losses, p: 8, "use the patience"),
         (lambda losses, p: trained(losses, p, np.less_equal), "equal loss"),
-        (
-            lambda losses, p: (
-                trained(losses, p) if trained(losses, p) < len(losses) else 0
-            ),
-            "never stop",
-        ),
-        (lambda losses, p: trained(losses, p, anew=p == 3), "wait anew"),
-        (lambda losses, p: 2, "should return 7"),
+        (lambda losses, p: trained([*losses, 9, 9, 9], p), "never stop"),
+        (lambda losses, p: 2, "should return 8"),
         (lambda losses, p: 0.3, "number of epochs"),
         (7, "function"),
     ],
@@ -445,7 +477,25 @@ def as_many(x, rate, rng):
             lambda x, rate, rng: whiten(x, rng.random((len(x), 12, 1, 1)) < rate),
             "rows",
         ),
-        (lambda x, rate, rng: whiten(x, rng.random(x.shape) < rate), "one by one"),
+        (
+            lambda x, rate, rng: whiten(x, rng.random((*x.shape[:3], 1)) < rate),
+            "one by one",
+        ),
+        (lambda x, rate, rng: x.copy(), "and others not"),
+        (
+            lambda x, rate, rng: whiten(x, rng.random((len(x), 1, 30, 3)) < rate),
+            "in all channels",
+        ),
+        (
+            lambda x, rate, rng: whiten(
+                x, np.random.default_rng(0).random((len(x), 1, 30, 1)) < rate
+            ),
+            "from rng",
+        ),
+        (
+            lambda x, rate, rng: whiten(x, np.random.rand(len(x), 1, 30, 1) < rate),
+            "from rng",
+        ),
         (
             lambda x, rate, rng: whiten(x, rng.random((1, 1, 30, 1)) < rate),
             "same streaks",
@@ -474,3 +524,42 @@ def test_streaks_are_taken():
 
     assert exercises.check_streaks(streaks) is True
     assert exercises.check_streaks(lambda x, rate, rng: None) is None
+
+
+def fit(filtered, x):
+    """Gain and offset by NumPy's own least squares."""
+    gain, offset = np.polyfit(filtered.ravel(), x.ravel(), 1)
+    return gain, offset
+
+
+def with_gain(filtered, x, gain):
+    return gain, x.mean() - gain * filtered.mean()
+
+
+def through_zero(filtered, x):
+    return np.sum(filtered * x) / np.sum(filtered**2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda y, x: fit(y, x)[::-1], "order"),
+        (lambda y, x: fit(x, y), "other way"),
+        (lambda y, x: with_gain(y, x, x.std() / y.std()), "smaller gain"),
+        (lambda y, x: (through_zero(y, x), 0), "without an offset"),
+        (lambda y, x: with_gain(y, x, through_zero(y, x)), "subtract both means"),
+        (lambda y, x: (fit(y, x)[0], x.mean() - y.mean()), "mean of the filtered"),
+        (lambda y, x: with_gain(y, x, fit(y, x)[0] * y.std()), "standard deviation"),
+        (lambda y, x: (1.0, 0.0), "the least is"),
+        (lambda y, x: fit(y, x)[0], "two numbers"),
+        ((1.0, 0.0), "function"),
+    ],
+)
+def test_wrong_fits_are_named(answer, said):
+    assert said in exercises.check_gain_and_offset(answer)
+
+
+def test_the_fit_of_least_squares_is_taken():
+    assert exercises.check_gain_and_offset(fit) is True
+    assert exercises.check_gain_and_offset(lambda y, x: np.array(fit(y, x))) is True
+    assert exercises.check_gain_and_offset(lambda y, x: None) is None

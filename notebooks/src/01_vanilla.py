@@ -62,6 +62,7 @@ budget = lesson.budget(
         n_train=55_000,
         epochs=20,
         peaks=(2e-3, 5e-3, 1e-2),
+        decoder_peaks=(5e-3, 5e-2, 2e-1),
         map_epochs=15,
         seeds=(1, 2, 3),
     ),
@@ -69,6 +70,7 @@ budget = lesson.budget(
         n_train=3_000,
         epochs=20,
         peaks=(5e-3,),
+        decoder_peaks=(2e-2,),
         map_epochs=10,
         seeds=(1,),
     ),
@@ -435,7 +437,7 @@ plt.show()
 # which the sigmoid of our network cannot, so we set values below 0 to 0 and values
 # above 1 to 1: the result is ***clipped***. Once there is clipping, there is something
 # more to be gained. If all pixels are first multiplied by a ***gain*** above 1 and then
-# lowered by an ***offset***, more of them are clipped to exactly black or white, which
+# shifted by an ***offset***, more of them are clipped to exactly black or white, which
 # most pixels of a digit are. (Without the clipping the best gain would be 1 and the best
 # offset 0, because PCA is already the best linear method.) We choose both numbers on
 # 5,000 training images.
@@ -506,7 +508,7 @@ if lesson.on_mnist(images):
 # ReLU after each step but the last, and the decoder widens in the same steps. The code
 # has no activation, so that its values may have any sign and size.
 #
-# The notes of a university lecture on autoencoders train this model for 20 epochs with
+# The lecture notes from which this course started train this model for 20 epochs with
 # Adam, a learning rate of 0.001 and batches of 128 images. They print its training
 # loss, which begins at 0.0595 and ends at 0.0100, so we can check our work against
 # somebody else's.
@@ -578,9 +580,9 @@ assert np.allclose(packaged.reconstruct(x_val), x_hat_smallest, atol=1e-5)
 
 # %% [markdown]
 # The lecture trained on all 60,000 images of MNIST. To compare fairly we do the same at
-# full budget, in this section and the next: the validation images may join the training
-# set here because we use them to choose nothing; these models are measured on test
-# images. And because one run depends on chance, each training is repeated from three
+# full budget. In this section the validation images choose nothing, so they may join the
+# training images. In the next one they first choose one number, with models that have not
+# seen them, and only then join. All these models are measured on test images. And because one run depends on chance, each training is repeated from three
 # seeds. In the figures we compare training losses, because those are what the lecture
 # printed.
 #
@@ -661,9 +663,11 @@ if lesson.full():
 # - On MNIST at full budget the curve with PyTorch's initialisation follows the
 #   lecture's points and ends a little below them; the one with Keras's runs far below.
 #   So the initialiser, which is easily overlooked, explains most of the difference
-#   between the lecture's numbers and those of a Keras user. The rest we cannot explain.
+#   between the lecture's numbers and those of a Keras user. What is left may be chance,
+#   because the lecture's curve is one run, or a detail in which the libraries differ, such
+#   as a small constant of Adam. We have not tested it.
 # - Kernels and biases were changed together, so we do not know which of them slows the
-#   training, or why. The lecture's curve is one run.
+#   training, or why.
 # - It would be wrong to conclude that one library is better. Each of them can be told
 #   to initialise like the other, as we just did.
 
@@ -774,13 +778,13 @@ plots.curves(
     None,
     {
         "constant 0.001 (lecture)": keras_losses.mean(axis=0),
-        "constant 0.005": large_losses.mean(axis=0),
-        "schedule, peak 0.001": small_losses.mean(axis=0),
+        "constant 0.005 (one seed)": large_losses.mean(axis=0),
+        "schedule, peak 0.001 (one seed)": small_losses.mean(axis=0),
         "schedule, peak 0.005": scheduled_losses.mean(axis=0),
     },
     xlabel="epoch",
     ylabel="training MSE (per pixel)",
-    title="One model, four learning rates",
+    title="Two learning rates, constant and with a schedule",
     log="y",
 )
 plt.show()
@@ -789,8 +793,8 @@ plt.show()
 def show(values):
     """The mean, and the standard deviation if there are several."""
     if len(values) == 1:
-        return f"{values[0]:.4f}"
-    return f"{values.mean():.4f} ± {values.std(ddof=1):.4f}"
+        return f"{values[0]:.5f}"
+    return f"{values.mean():.5f} ± {values.std(ddof=1):.5f}"
 
 
 lesson.Table(
@@ -808,8 +812,9 @@ lesson.Table(
 # - On MNIST at full budget the large rate with the schedule ends lowest, by much more
 #   than its seeds differ. The large rate alone gains next to nothing, and the schedule
 #   alone loses, from one seed each. So at these two rates neither change helped on its
-#   own, and both together helped a lot. A guess is that large steps find a good region
-#   and only small ones settle in it.
+#   own, and both together helped a lot. (A schedule also halves the average rate, so with
+#   the small peak its steps may be too short for twenty epochs.) A guess is that large
+#   steps find a good region and only small ones settle in it.
 # - In the first epoch both schedules are behind: their rate starts at zero.
 # - It would be wrong to credit the schedule alone just because it came last. Only all
 #   four together show what each change does.
@@ -861,7 +866,9 @@ if lesson.on_mnist(images):
 # many numbers. Has it found a better *code*, or does it only have a better *decoder*? The
 # two can be separated: keep PCA's code, and train only a decoder that draws from it. We
 # do so with the deep model's own decoder, 32-64-128-784, and with a single layer and a
-# sigmoid, each with the same schedule and as many epochs as the deep model.
+# sigmoid, each with a schedule of the same shape and as many epochs as the deep model. The
+# deep decoder keeps the peak that was chosen for the deep model. A single layer has other
+# needs, so it gets a peak of its own, chosen on the validation images.
 #
 # > **Predict.** PCA's code has never seen a gradient. How near will it come to the deep
 # > model's error, if it gets the deep model's decoder?
@@ -873,9 +880,9 @@ def pca_code(x):
     return pca.transform(x.reshape(len(x), n_pixels))[:, :32]
 
 
-def decode_pca(hidden_units, peak, seed):
-    """A decoder for PCA's code, trained like the deep model: its test images."""
-    print(f"decoder {hidden_units or 'of one layer'}, seed {seed}:")
+def decoder_for_pca(hidden_units, peak, x, seed):
+    """A decoder that has learned to draw the images x from PCA's code."""
+    print(f"decoder {hidden_units or 'of one layer'}, peak {peak:g}, seed {seed}:")
     keras.utils.set_random_seed(seed)
     decoder = models.dense_decoder(image_shape, hidden_units, latent_dim=32)
     decoder.compile(
@@ -884,27 +891,48 @@ def decode_pca(hidden_units, peak, seed):
         **training.fast_settings(),
     )
     decoder.fit(
-        pca_code(x_all),
-        x_all,
+        pca_code(x),
+        x,
         epochs=budget.epochs,
         batch_size=128,
         verbose=0,
         callbacks=[training.Progress()],
     )
-    return decoder.predict(pca_code(x_test), verbose=0)
+    return decoder
 
 
-one_layer = [decode_pca((), 5e-2, seed) for seed in budget.seeds]
-deep_decoder = [decode_pca((64, 128), 5e-3, seed) for seed in budget.seeds]
+one_layer_errors = {}
+for peak in budget.decoder_peaks:
+    decoder = decoder_for_pca((), peak, x_train, seed=1)
+    one_layer_errors[peak] = evaluation.mse(
+        x_val, decoder.predict(pca_code(x_val), verbose=0)
+    )
+one_layer_peak = min(one_layer_errors, key=one_layer_errors.get)
+lesson.Table(
+    ("one layer on PCA's code: peak", "validation MSE"),
+    [(f"{peak:g}", error) for peak, error in one_layer_errors.items()],
+    digits=5,
+)
 
 # %%
-# These models have chosen nothing, so the test images may judge here.
+one_layer = []
+deep_decoder = []
+for seed in budget.seeds:
+    decoder = decoder_for_pca((), one_layer_peak, x_all, seed)
+    one_layer.append(decoder.predict(pca_code(x_test), verbose=0))
+    decoder = decoder_for_pca((64, 128), 5e-3, x_all, seed)
+    deep_decoder.append(decoder.predict(pca_code(x_test), verbose=0))
+
+# %%
+# No choice was made on the test images, so they may judge here.
 pca_test = evaluation.pca_reconstruct(pca, x_test, n_components=32, clip=(0, 1))
 ladder = {
     "PCA's code, PCA's decoder, clipped": [pca_test],
     "PCA's code, gain and offset": [pca_with_gain(x_test)],
     "PCA's code, one trained layer with sigmoid": one_layer,
+    "two layers: trained code, one layer with sigmoid": [shallow.reconstruct(x_test)],
     "PCA's code, trained deep decoder": deep_decoder,
+    "deep model, constant rate 0.001": [m.reconstruct(x_test) for m in as_keras],
     "deep model: trained code and decoder": [m.reconstruct(x_test) for m in scheduled],
 }
 ladder = {
@@ -917,8 +945,10 @@ lesson.Table(
 )
 
 # %%
-steps = [errors.mean() for errors in ladder.values()]
-by_decoder = (steps[1] - steps[3]) / (steps[1] - steps[4])
+of_pca = ladder["PCA's code, gain and offset"].mean()
+of_deep_decoder = ladder["PCA's code, trained deep decoder"].mean()
+of_deep_model = ladder["deep model: trained code and decoder"].mean()
+by_decoder = (of_pca - of_deep_decoder) / (of_pca - of_deep_model)
 if lesson.full():
     print(
         f"of the deep model's lead over PCA with gain: {by_decoder:.0%} by the decoder"
@@ -927,17 +957,25 @@ if lesson.full():
 # %% [markdown]
 # **What to notice**
 # - On MNIST at full budget most of the lead is the decoder's. PCA's code, which no network
-#   has found, is drawn by the deep decoder with about the error of the lecture's model
-#   with its own code and recipe.
+#   has found, is drawn by the deep decoder a little better than the deep model at the
+#   lecture's constant rate draws its own.
 # - But not all of it. The code that was trained together with the decoder has a clearly
 #   lower error than PCA's code with the same decoder. So there is something to be found
 #   in the code, too.
+# - This also answers the question about the two layers. One layer that is trained on PCA's
+#   code comes within a tenth of their error. So the code of the two layers is hardly better
+#   than PCA's; what they have is the sigmoid.
 # - It would be wrong to say that autoencoders win because they find better codes than
 #   PCA, as one often reads. Here they win above all because they draw better.
 
 # %%
 if lesson.on_mnist(images):
     assert 0.6 < by_decoder < 0.9
+    two_layers = ladder["two layers: trained code, one layer with sigmoid"]
+    one_trained = ladder["PCA's code, one trained layer with sigmoid"]
+    assert two_layers[0] < one_trained.min() < 1.1 * two_layers[0]
+    at_constant_rate = ladder["deep model, constant rate 0.001"]
+    assert 0.9 < of_deep_decoder / at_constant_rate.mean() < 1
     deep_model = ladder["deep model: trained code and decoder"]
     assert deep_model.max() < 0.85 * ladder["PCA's code, trained deep decoder"].min()
 
@@ -946,9 +984,10 @@ if lesson.on_mnist(images):
 # deep. Write `lopsided(latent_dim)` in plain Keras: a model from images to images (shape
 # `image_shape`) whose encoder is one Dense layer without activation, and whose decoder
 # has two hidden layers of 64 and 128 units with ReLU before the pixels. The pixels should
-# stay between 0 and 1. It need not be compiled. When it is accepted, train it in a cell
-# of your own with `train_deep(model, schedule(5e-3))`, and find its test error's place
-# in the table above.
+# stay between 0 and 1. It need not be compiled. When it is accepted, train one with 32
+# values in a cell of your own, by `train_deep(model, schedule(5e-3))`. Its test error is
+# `evaluation.mse(x_test, model.predict(x_test, verbose=0))`. Where in the table above does
+# it belong, and what does that tell about the encoder?
 
 
 # %% tags=["exercise"]
@@ -973,6 +1012,12 @@ def lopsided(latent_dim):
 
 # %% tags=["nbval-check-output"]
 lesson.check(2, lopsided, lambda build: exercises.check_lopsided(build, image_shape))
+
+# %% tags=["solution"]
+flat_and_deep = lopsided(32)
+train_deep(flat_and_deep, schedule(5e-3))
+error = evaluation.mse(x_test, flat_and_deep.predict(x_test, verbose=0))
+print(f"one layer in the encoder, three in the decoder: test MSE {error:.5f}")
 
 # %% [markdown]
 # From now on the lessons use the package's function `training.train`, which does what
@@ -1007,7 +1052,8 @@ print(f"codes of the validation images: shape {z_val.shape}")
 # the right half the decoder draws an image at each of 15 x 15 places of the same plane.
 # Many images crowd together in one corner. So that we can see them, the axes are
 # stretched: along each axis the places are chosen so that equally many images lie between
-# two neighbours, and the ticks say which values belong to them.
+# two neighbours, and the ticks say which values belong to them. (The outermost two percent
+# on each side lie on the border.)
 
 # %%
 parts = np.linspace(0.02, 0.98, 15)  # fractions of the images
@@ -1095,6 +1141,28 @@ if lesson.on_mnist(images):
     assert votes["autoencoder"] > max(votes["PCA"], votes["untrained"]) + 0.3
 
 # %% [markdown]
+# **Exercise 3.** Search by codes: write `most_similar(i, codes)`. `codes` is an array of
+# shape `(n, k)`, one code in each row. Return the number of the row that is nearest to row
+# `i`, by the straight distance between the two points, other than `i` itself. Try it on
+# `z_val` when it is accepted: look at `x_val[i]` beside `x_val[most_similar(i, z_val)]`.
+
+
+# %% tags=["exercise"]
+def most_similar(i, codes):
+    return None  # your code here
+
+
+# %% tags=["solution"]
+def most_similar(i, codes):
+    distances = np.sum((codes - codes[i]) ** 2, axis=1)
+    distances[i] = np.inf
+    return int(np.argmin(distances))
+
+
+# %% tags=["nbval-check-output"]
+lesson.check(3, most_similar, exercises.check_most_similar)
+
+# %% [markdown]
 # ## The best and the worst cases
 #
 # An average hides the cases that make it up. Let us see which of the validation images
@@ -1116,90 +1184,79 @@ for name, chosen in {"lowest": order[:8], "highest": order[-8:]}.items():
     plt.show()
 
 # %% [markdown]
-# What makes an image hard? Three guesses come to mind. Perhaps it is the amount of ink:
-# an image that is nearly black has little to get wrong. Perhaps it is how fine its strokes
-# are: whatever blurs an image loses thin lines first. Or it is how unusual the image is:
-# the network can only have learned what it has often seen. All three can be tested. For
-# the first guess we take the error of a black sheet, which measures nothing but ink; for
-# the second the error of the image itself, blurred over 3 x 3 pixels; for the third the
-# error of the most similar one of 20,000 training images, taken as the reconstruction.
-# Then we ask how strongly each of them goes together with the network's error, by the
-# ***correlation***: from -1, one falls as the other rises, through 0, no linear relation,
-# to 1, they rise together along a line.
+# What makes an image hard? Four guesses come to mind. Perhaps it is the amount of ink:
+# an image that is nearly black has little to get wrong. Perhaps it is how thin the strokes
+# are, since whatever blurs an image loses thin lines first. Perhaps it is the length of the
+# outline, because there the pixels have to change quickly from black to white. Or it is how
+# unusual the image is: the network can only have learned what it has often seen.
+#
+# All four can be tested. For the ink we take the error of a black sheet, which measures
+# nothing else; for the outline the error of the image itself, blurred over 3 x 3 pixels;
+# for the unusual the error of the most similar one of 20,000 training images, taken as the
+# reconstruction. For the thickness we take the average distance of a stroke's pixels to the
+# nearest dark one. Then we ask how strongly each of them goes together with the network's
+# error, by the ***correlation***: from -1, one falls as the other rises, through 0, no
+# linear relation, to 1, they rise together along a line.
+#
+# > **Predict.** Which of the four goes together with the error, and which does not?
 
 # %%
 some = slice(0, 1000)  # of the validation images: comparing all of them takes long
-blurred = ndimage.uniform_filter(x_val[some], size=(1, 3, 3, 1))
+x_some = x_val[some]
+blurred = ndimage.uniform_filter(x_some, size=(1, 3, 3, 1))
+to_the_dark = [ndimage.distance_transform_edt(x.max(axis=-1) > 0.5) for x in x_some]
 guesses = {
-    "ink: error of a black sheet": evaluation.image_errors(
-        x_val[some], np.zeros_like(x_val[some])
+    "ink (MSE of a black sheet)": evaluation.image_errors(
+        x_some, np.zeros_like(x_some)
     ),
-    "fine strokes: error of the blurred image": evaluation.image_errors(
-        x_val[some], blurred
+    "thickness of strokes (pixels)": np.array(
+        [d.sum() / max(1, np.sum(d > 0)) for d in to_the_dark]
     ),
-    "unusual: error of the nearest training image": evaluation.distance_to_nearest(
-        x_val[some], x_train[:20_000]
+    "outline (MSE of the blurred image)": evaluation.image_errors(x_some, blurred),
+    "unusual (MSE of the nearest image)": evaluation.distance_to_nearest(
+        x_some, x_train[:20_000]
     ),
 }
 correlations = {
     name: np.corrcoef(errors[some], guess)[0, 1] for name, guess in guesses.items()
 }
-figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", sharey=True)
+figure, axes = plt.subplots(1, 4, figsize=(13, 3.6), layout="constrained", sharey=True)
 for ax, (name, guess) in zip(axes, guesses.items(), strict=True):
     ax.scatter(guess, errors[some], s=6, color="0.4")
-    ax.set(xlabel=f"{name} (MSE)", title=f"correlation {correlations[name]:.2f}")
+    ax.set(xlabel=name, title=f"correlation {correlations[name]:.2f}")
     ax.locator_params(axis="x", nbins=4)
 axes[0].set_ylabel("error of the two layers (MSE)")
 plots.describe(
     figure,
-    "Three scatter plots of the network's error against the three guesses: a wide cloud "
-    "for the ink, and narrower rising clouds for fine strokes and unusual images.",
+    "Four scatter plots of the network's error against the four guesses: wide clouds for "
+    "ink and thickness, and narrower rising clouds for outline and unusual images.",
 )
 plt.show()
 
 # %% [markdown]
 # **What to notice**
 # - On MNIST the lowest errors all belong to a 1: one straight, fairly thick stroke. The
-#   highest belong to wide digits with thin, curved strokes.
-# - On MNIST at full budget the ink has hardly anything to do with the error. Fine strokes
-#   and unusual shapes have, about equally, and the two are not independent: an unusual
-#   image often has finer strokes. A correlation does not prove a cause.
+#   highest belong to wide digits with long, curved strokes.
+# - On MNIST at full budget the error goes together with the outline and with how unusual an
+#   image is, about equally, and only weakly with ink and thickness. So it is not thin
+#   strokes that are hard, but many of them. The two strong ones go together with each
+#   other as well, and a correlation does not prove a cause.
+# - A measure does not always measure what one has in mind. The error of the blurred image
+#   looks like a measure of fine strokes. But a thick stroke has two edges, too, as long as
+#   those of a thin one, and it is at the edges that blurring changes the image.
 # - It would be wrong to trust the average error for every image. On unusual ones
 #   strokes are lost or blurred.
 
 # %%
 if lesson.on_mnist(images):
-    ink, fine, unusual = correlations.values()
-    assert min(fine, unusual) > ink + 0.4
-    assert abs(fine - unusual) < 0.1
+    by_name = {name.split()[0]: value for name, value in correlations.items()}
+    assert abs(by_name["ink"]) < 0.3
+    assert abs(by_name["thickness"]) < 0.3
+    assert min(by_name["outline"], by_name["unusual"]) > 0.6
+    assert abs(by_name["outline"] - by_name["unusual"]) < 0.1
+    outlines, nearest = list(guesses.values())[2:]
+    assert np.corrcoef(outlines, nearest)[0, 1] > 0.4
     assert (images.y_val[order[:8]] == 1).all()
-
-# %% [markdown]
-# **Exercise 3.** Which class does the two-layer model draw worst? Average its errors on
-# the validation images (`errors`, above) within each class of `images.y_val`, and put
-# the class with the highest average into `hardest`, as an index into
-# `images.class_names`. Guess first.
-
-# %% tags=["exercise"]
-hardest = None  # an index into images.class_names
-
-# %% tags=["solution"]
-class_errors = {
-    label: errors[images.y_val == label].mean()
-    for label in np.unique(images.y_val[images.y_val >= 0])
-}
-hardest = max(class_errors, key=class_errors.get, default=None)
-for label in sorted(class_errors, key=class_errors.get):
-    print(f"{images.class_names[label]}  {class_errors[label]:.4f}")
-
-# %% tags=["nbval-check-output"]
-if not images.class_names:
-    print("These images have no labels, which exercise 3 needs.")
-lesson.check(
-    3,
-    hardest,
-    lambda label: exercises.check_hardest_class(label, errors, images.y_val),
-)
 
 # %% [markdown]
 # ## From one image to another
@@ -1265,8 +1322,8 @@ for words, same_class in (("Within a class", True), ("Across classes", False)):
 # ## The numbers of this lesson
 #
 # We measure the models on the test images, which no choice has used. On MNIST at full
-# budget the deep models, and the two layers with the schedule, were trained on all
-# 60,000 images, the others on 55,000. Where a model was trained from several seeds, the
+# budget the deep models, the two layers with the schedule and the decoders for PCA's code
+# were trained on all 60,000 images, the others on 55,000. Where a model was trained from several seeds, the
 # table shows the mean and, after the sign ±, the standard deviation.
 
 
@@ -1356,12 +1413,13 @@ if lesson.on_mnist(images):
 #   the code is whatever helps the decoder.
 # - An error only means something next to a baseline, next to a rival of the same size
 #   that was given the same chance, and on images that the model has not seen.
-# - Most of the deep model's lead over PCA is earned by its decoder: with PCA's code the same
-#   decoder comes near. The rest is due to the code.
-# - The same model with another initialisation, or with a learning-rate schedule, can
-#   have a clearly different error. So a result belongs to a model *and* its recipe.
-# - The latent space puts similar images close to each other. Between two codes the decoder
-#   may still draw something that is no digit.
+# - Most of the deep model's lead over PCA is earned by its decoder: on MNIST the same
+#   decoder on PCA's code closes most of the gap. The rest is due to the code.
+# - The same model with another initialisation, or with a larger learning rate *and* a
+#   schedule, can have a clearly different error. So a result belongs to a model *and* its
+#   recipe.
+# - In the latent space that we could see, images of one digit lie close to each other.
+#   Between two codes the decoder may still draw something that is no digit.
 #
 # ### Terms
 #
@@ -1406,7 +1464,7 @@ lesson.Table(
         ("PCA's code, deep decoder", show(test_mse["PCA's code, deep decoder"])),
         ("two layers, 32 numbers", show(test_mse["two layers, 32 numbers"])),
         ("the lecture's deep model in Keras, 32 numbers", show(constant_errors)),
-        ("the same with a schedule", show(scheduled_errors)),
+        ("the same, five times the rate, with a schedule", show(scheduled_errors)),
     ],
 )
 

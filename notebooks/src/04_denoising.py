@@ -10,13 +10,13 @@
 # this lesson you train such networks, and you compare them with the methods that image
 # processing had before there were networks, each of them tuned as carefully as ours.
 #
-# **You will** train a network that removes noise which it has never seen from images which
-# it has never seen, and find out by how many decibels it beats the best simple methods.
+# **You will** train a network that removes noise from images that it has never seen, and
+# find out by how many decibels it beats simpler methods that were tuned as carefully.
 #
 # **You will learn to**
 # - corrupt images in three ways, anew in each batch, while the target stays clean;
-# - measure a restored image in decibels and by structural similarity, and know what
-#   each measure overlooks;
+# - measure a restored image in decibels and by structural similarity, and know why one
+#   number is not enough;
 # - build strong rivals without a network: tuned filters, a linear map, trees;
 # - draw and write a network with skip connections, and measure what they are worth;
 # - find out what a denoiser does to a corruption that it was not trained on;
@@ -47,7 +47,7 @@ plots.use_style()
 images = lesson.start(seed=3)
 
 # %% [markdown]
-# All sizes stand here. The text speaks of the `full` budget.
+# The next cell sets all sizes. The text speaks of the `full` budget.
 
 # %% tags=["budget"]
 budget = lesson.budget(
@@ -190,6 +190,29 @@ plots.image_rows(
 plt.show()
 
 # %% [markdown]
+# **Exercise 1.** Rain leaves bright vertical streaks on a picture. Write a corruption of
+# your own with NumPy: `streaks(x, rate, rng)` takes images of shape `(n, height, width,
+# channels)`. In each image every column turns white, from top to bottom, with the
+# probability `rate`, independently of the other columns and images. `rng` is a NumPy
+# generator, such as `np.random.default_rng(0)`. The array `x` itself should stay as it
+# was.
+
+
+# %% tags=["exercise"]
+def streaks(x, rate, rng):
+    return None  # your code here
+
+
+# %% tags=["solution"]
+def streaks(x, rate, rng):
+    white = rng.random((len(x), 1, x.shape[2], 1)) < rate
+    return np.where(white, np.float32(1), x)
+
+
+# %% tags=["nbval-check-output"]
+lesson.check(1, streaks, exercises.check_streaks)
+
+# %% [markdown]
 # ## How good is a restored image?
 #
 # The squared error of an image is a small number that says little. In image processing
@@ -227,7 +250,7 @@ lesson.Table(
 
 # %% [markdown]
 # **What to notice**
-# - In decibels the noisy image is no better than a black sheet. You could read the digit in
+# - In decibels the image with Gaussian noise is no better than a black sheet. You could read the digit in
 #   the one and not in the other. PSNR compares pixels; it does not read.
 # - SSIM sees the difference: the noisy images have a much higher value than the black
 #   sheet and the average image, in which nothing can be read.
@@ -242,7 +265,7 @@ if lesson.on_mnist(images):
     )
 
 # %% [markdown]
-# **Exercise 1.** A denoiser lifts the PSNR of an image from `before` to `after`
+# **Exercise 2.** A denoiser lifts the PSNR of an image from `before` to `after`
 # decibels. Write `error_ratio(before, after)`: the mean squared error afterwards,
 # divided by the one before.
 
@@ -258,14 +281,14 @@ def error_ratio(before, after):
 
 
 # %% tags=["nbval-check-output"]
-lesson.check(1, error_ratio, exercises.check_error_ratio)
+lesson.check(2, error_ratio, exercises.check_error_ratio)
 
 # %% [markdown]
 # ## The rivals: what can be done without a network?
 #
 # Noise was removed from images long before there were networks. If we compare with a
-# weak rival, our network will look like a miracle, so we take the strongest that we
-# know, and tune each on the images `x_tune`.
+# weak rival, our network will look like a miracle, so we take three common filters and
+# two methods that learn from examples, and tune each.
 #
 # ***Filters*** replace each pixel by something computed from its neighbours. A
 # *Gaussian filter* takes a weighted average, with weights that fall off with the
@@ -275,19 +298,18 @@ lesson.check(1, error_ratio, exercises.check_error_ratio)
 # varies more, because there is probably an edge. Each has a setting, such as the width
 # of its window.
 #
-# All of them average, and we have seen what that means: the clipped noise leaves a grey
-# background, and masking halves the brightness. A filter cannot repair that. But two
+# The first and the last average, and we have seen what that means: the clipped noise leaves
+# a grey background, and masking halves the brightness. A filter cannot repair that. But two
 # more numbers can, a ***gain*** and an ***offset***, as PCA had them in lesson 01:
 #
 # $$\hat x = \mathrm{clip}(\mathrm{gain} \cdot \mathrm{filter}(\tilde x) +
 # \mathrm{offset})$$
 #
 # > **Predict.** By how many decibels will gain and offset improve a Gaussian filter on
-# > Gaussian noise: by 0.3, by 1, or by 3?
+# > Gaussian noise: by 0.3, by 1, or by 5?
 
 # %%
 filters = {}
-without_gain = {}
 for name, noisy in noisy_tune.items():
     filters[name] = evaluation.tune_filter(noisy, x_tune)
     print(f"{name}: {filters[name]}")
@@ -301,6 +323,66 @@ gained_psnr = evaluation.mean_psnr(
 )
 print(f"without gain and offset {plain_psnr:.2f} dB, with them {gained_psnr:.2f} dB")
 
+# %%
+# All filters, tuned, with gain and offset; and for masking one that is told more.
+kinds = {
+    "Gaussian, by width": {"gaussian": (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)},
+    "median, by side": {"median": (3, 5)},
+    "Wiener, by side and power of the noise": {
+        "wiener": [(side, power) for side in (3, 5) for power in (0.02, 0.05, 0.1, 0.2)]
+    },
+}
+by_kind = {}
+for shown, settings in kinds.items():
+    for name, noisy in noisy_tune.items():
+        tuned = evaluation.tune_filter(noisy, x_tune, settings)
+        by_kind[shown, name] = evaluation.mean_psnr(x_val, tuned.apply(noisy_val[name]))
+told = evaluation.tune_filter(
+    noisy_tune["masking"], x_tune, known=noisy_tune["masking"] > 0
+)
+told_psnr = evaluation.mean_psnr(
+    x_val, told.apply(noisy_val["masking"], known=noisy_val["masking"] > 0)
+)
+lesson.Table(
+    ("PSNR (dB), with gain and offset", *corruptions),
+    [
+        (shown, *[f"{by_kind[shown, name]:.2f}" for name in corruptions])
+        for shown in kinds
+    ]
+    + [
+        ("told that pixels which are not black are right", "-", f"{told_psnr:.2f}", "-")
+    ],
+)
+
+# %% [markdown]
+# The median filter is known as the remedy for single wrong pixels, and yet on MNIST it is
+# the last of the three on salt-and-pepper noise. A guess is that its window swallows thin
+# strokes. The last row shows that knowledge is worth something: under masking a pixel that
+# is not black has certainly not been masked, so a filter may keep it.
+
+# %% [markdown]
+# **Exercise 3.** How are the two numbers found? Write `gain_and_offset(filtered, x)`: for
+# two arrays of images of the same shape it returns the gain and the offset, two numbers
+# for all images together, with the least mean squared error between
+# `gain * filtered + offset` and `x`. (Nothing is clipped here.) You may ask NumPy, or set
+# the derivatives of the error to zero on paper.
+
+
+# %% tags=["exercise"]
+def gain_and_offset(filtered, x):
+    return None  # your code here
+
+
+# %% tags=["solution"]
+def gain_and_offset(filtered, x):
+    covariance = np.mean((filtered - filtered.mean()) * (x - x.mean()))
+    gain = covariance / filtered.var()
+    return gain, x.mean() - gain * filtered.mean()
+
+
+# %% tags=["nbval-check-output"]
+lesson.check(3, gain_and_offset, exercises.check_gain_and_offset)
+
 # %% [markdown]
 # Filters know nothing about digits. The next two rivals learn from pairs of corrupted
 # and clean images, as our network will.
@@ -313,9 +395,11 @@ print(f"without gain and offset {plain_psnr:.2f} dB, with them {gained_psnr:.2f}
 # ***Extremely randomised trees*** see a window of 7 x 7 corrupted pixels and predict the
 # clean pixel in its middle. A tree asks questions one after the other ("is this
 # neighbour brighter than 0.4?") and so can do what no linear map can: treat one pattern
-# differently from another. We average many trees. How many pixels a tree must leave
-# together is a setting, which we tuned for each corruption. Both rivals get gain and
-# offset, too.
+# differently from another. Its answer is the mean of those training pixels for which all
+# questions had the same answers. We average many trees, each of which has drawn its
+# questions at random. The least number of training pixels behind an answer is a setting,
+# `min_samples_leaf`, which we tuned for each corruption. Both rivals get gain and offset,
+# too.
 
 
 # %%
@@ -329,8 +413,8 @@ def neighbourhoods(x, radius=3):
     return windows.reshape(-1, side * side)
 
 
-# From a trial with 300 training images: 5, 20 and 60 for Gaussian noise, 1, 2 and 5 for
-# masking, 2 and 5 for salt-and-pepper noise.
+# The best in a trial with 300 training images, of 5, 20 and 60 for Gaussian noise, of 1, 2
+# and 5 for masking, and of 2 and 5 for salt-and-pepper noise.
 LEAST_IN_LEAF = {"Gaussian": 5, "masking": 2, "salt": 2}
 
 
@@ -404,10 +488,9 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - Gain and offset are worth more than the choice of the filter: on Gaussian noise they
-#   lift the Gaussian filter by about 5 dB on MNIST. A filter without them is a weak rival,
-#   and many comparisons with networks make exactly this mistake.
-# - What was learned from pairs of images beats every filter. On Gaussian noise the linear
+# - Gain and offset are worth a great deal: on Gaussian noise they lift the Gaussian filter by
+#   about 5 dB on MNIST. A filter without them is a weak rival.
+# - What was learned from pairs of images beats every filter that was not told more. On Gaussian noise the linear
 #   map and the trees are about equally good. Where single pixels are right and others wrong, the
 #   trees are far ahead: they can ask whether a pixel is to be trusted, and a weighted sum
 #   cannot.
@@ -423,6 +506,10 @@ if lesson.on_mnist(images):
     assert 4 < gained_psnr - plain_psnr < 6
     for kind in corruptions:
         assert rival_psnr[kind]["best filter"] == min(rival_psnr[kind].values())
+    assert by_kind["median, by side", "salt"] == min(
+        by_kind[shown, "salt"] for shown in kinds
+    )
+    assert rival_psnr["masking"]["linear map"] < told_psnr < 20
     assert (
         abs(rival_psnr["Gaussian"]["linear map"] - rival_psnr["Gaussian"]["trees"])
         < 0.4
@@ -544,9 +631,9 @@ by_hand_psnr = evaluation.mean_psnr(x_val, cleaned_by_hand)
 print(f"plain convolutional denoiser: {by_hand_psnr:.2f} dB")
 
 # %% [markdown]
-# The loss on new images falls together with that on the training images, as it should,
-# and it is far above that of a perfect copy: so much is lost in this noise for good, or
-# not found by so plain a network.
+# Both losses fall and end close together, far above that of a perfect copy: what noise has
+# destroyed cannot all be brought back. (In the first epoch the training loss is higher,
+# because it is averaged over the epoch, while the network was still getting better.)
 #
 # > **Predict.** This network halves the image twice. What does the decoder no longer know
 # > then, that it would need to draw sharp strokes?
@@ -556,7 +643,8 @@ print(f"plain convolutional denoiser: {by_hand_psnr:.2f} dB")
 # Each time a map is halved, the network loses track of where exactly something was, and
 # the decoder has to guess. A remedy is to hand the decoder each map as it was before it
 # was halved. Such a shortcut is called a ***skip connection***, and a network with one
-# for each size is called a ***U-Net***. In lesson 01 this would have been cheating,
+# for each size is called a ***U-Net***, because it is often drawn as a U: down to the
+# narrowest place, and up again. In lesson 01 this would have been cheating,
 # because the whole image could go through the shortcut. Here what goes through it is
 # noisy.
 #
@@ -705,11 +793,14 @@ plt.show()
 # - On MNIST at full budget the skips are worth most of a decibel, many times what the seeds
 #   differ. The strokes are sharper. Together the network is a good 2.5 dB ahead of the best
 #   rival, which means that little more than half of the error is left.
-# - Look at the worst images. The network has drawn a clean and likely stroke where the noise
-#   hid the true one, and nothing in its picture warns you. A linear map leaves smears; a
-#   network makes plausible mistakes.
-# - It would be wrong to say that the network recovers the image. It draws the mean of the
-#   images that could have been behind the noise.
+# - Look at the worst images. Where several digits could have been behind the noise, the
+#   network draws something between them, and the strokes turn grey and break. The last
+#   column is more dangerous: a nearly convincing 3 where the image shows something else.
+# - It would be wrong to say that the network recovers the image. The least squared error has
+#   the mean of all images that could have been behind the noise, and that is what it is
+#   trained to draw.
+# - The plain denoiser had a constant learning rate and no schedule, so its row is no fair
+#   comparison with the two others. Those differ in the skips alone.
 
 # %%
 gain_of_skips = ablation["with skips"].min() - ablation["without skips"].max()
@@ -771,8 +862,8 @@ assert losses["off, as Keras has it"] < 0.8 * losses["on"]
 # is called ***blind***. All have the same network, images and epochs. Then every network
 # restores every kind of corruption, and clean images as well.
 #
-# > **Predict.** What will the network for masking do with Gaussian noise? And what does a
-# > denoiser do to an image that has no noise?
+# > **Predict.** What will the network for masking do with Gaussian noise? And which of the
+# > four does the least harm to an image that has no noise?
 
 # %%
 for name in ("masking", "salt"):
@@ -844,15 +935,19 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - Each network is the best of the four at its own corruption. Away from it, it depends. The
-#   network for Gaussian noise helps with salt-and-pepper noise, too: to it that is strong
-#   noise. The other way round it does not work. The network for masking believes every
-#   bright pixel, since masking never brightens one, and makes Gaussian noise *worse* than
-#   it was.
+# - On MNIST at full budget each of the three specialists is the best of the four networks at
+#   its own corruption. Away from it, it depends. The network for Gaussian noise helps with
+#   salt-and-pepper noise, too. The other way round it does not work. And the network for
+#   masking makes Gaussian noise *worse* than it was. A guess is that it believes every
+#   bright pixel, since masking never brightens one.
 # - A rival without a network, tuned for the corruption at hand, beats every network that was
 #   trained for another one.
-# - A clean image comes back changed. The blind network does it less harm than the one for
-#   Gaussian noise, because it has met images with hardly any noise.
+# - A clean image comes back changed. The blind network, which has met images with hardly any
+#   noise, does it less harm than the one for Gaussian noise. The network for salt-and-pepper
+#   noise does the least: most of the pixels that it has met were right.
+# - The two measures need not agree. The network for Gaussian noise raises masked images by a
+#   decibel, and lowers their structural similarity. Which of them is nearer to what you
+#   need, a number cannot tell you.
 # - It would be wrong to say that a denoiser removes noise. It removes what it was trained
 #   on, and what looks like it.
 
@@ -861,7 +956,9 @@ for kind in corruptions:
     assert psnr[kind, kind] > psnr["nothing done", kind] + 3
 assert psnr["masking", "Gaussian"] < psnr["Gaussian", "Gaussian"] - 3
 if lesson.on_mnist(images):
-    assert psnr["blind", "clean"] > psnr["Gaussian", "clean"]
+    assert psnr["salt", "clean"] > psnr["blind", "clean"] > psnr["Gaussian", "clean"]
+    assert psnr["Gaussian", "masking"] > psnr["nothing done", "masking"] + 0.7
+    assert ssim["Gaussian", "masking"] < ssim["nothing done", "masking"]
     assert psnr["masking", "Gaussian"] < psnr["nothing done", "Gaussian"]
     assert psnr["Gaussian", "salt"] > psnr["nothing done", "salt"] + 5
     for kind in corruptions:
@@ -876,8 +973,8 @@ if lesson.on_mnist(images):
 # The blind network was trained on all levels of noise. Its rivals know the level: one
 # network each for 0.25, 0.5 and 0.75, trained as long. (We have the one for 0.5.)
 #
-# > **Predict.** By how many decibels does each specialist win at its own level? And at
-# > twice its level?
+# > **Predict.** By how many decibels does each specialist win at its own level? And how far
+# > does it fall behind where the noise is much weaker, or much stronger?
 
 # %%
 specialists = {0.5: denoisers["Gaussian"]}
@@ -925,18 +1022,25 @@ lesson.Table(
 
 # %% [markdown]
 # **What to notice**
-# - On MNIST at full budget each specialist is ahead of the blind network at its own level,
-#   but by less than half a decibel. These are single runs, and the scatter of the seeds,
-#   above, is a tenth of that or less. A guess at the reason: the noise itself shows how
-#   strong it is, so little is lost by not being told.
-# - Away from its own level a specialist falls behind, by several decibels if the level is
-#   far off. It treats every image as if the noise were as strong as it has learned.
-# - It would be wrong to train a specialist for a camera whose noise you only guess.
+# - On MNIST at full budget each specialist is ahead of the blind network at its own level, by
+#   less than half a decibel. These are single runs; above, the three seeds of one network
+#   differed by a standard deviation of about 0.04 dB. A guess at the reason: the noise itself
+#   shows how strong it is, so little is lost by not being told.
+# - "Elsewhere" in the title means above all weaker noise: where it is much weaker than they
+#   have learned, all three lose a decibel or more. A guess is that they smooth away what was
+#   no noise. Where it is stronger, only the one for 0.25 loses as much; the one for 0.75 does
+#   not lose at all.
+# - It would be wrong to train a specialist for a camera whose noise you only guess, above all
+#   if the noise may be weaker than your guess.
 
 # %%
 if lesson.on_mnist(images):
-    assert max(at_own_level.values()) < 0.5
-    assert ahead[0.25][-1] < -0.5
+    assert 0 < min(at_own_level.values()) < max(at_own_level.values()) < 0.5
+    weakest = [gains[0] for gains in ahead.values()]
+    strongest = {level: gains[-1] for level, gains in ahead.items()}
+    assert max(weakest) < -0.9
+    assert strongest[0.25] < -4
+    assert strongest[0.75] > -0.3
 
 # %% [markdown]
 # ## A second trap: noise that is drawn once
@@ -972,14 +1076,22 @@ drawn_afresh = dense_denoiser(corruptions["Gaussian"])
 train(drawn_afresh, x_few, epochs=budget.few_epochs, peak=2e-3)
 
 # %%
+noisy_again = corruptions["Gaussian"].corrupt_array(x_few, seed=8)
 seen = {}
+new_noise = {}
 unseen = {}
 for name, model in {"drawn once": drawn_once, "drawn afresh": drawn_afresh}.items():
     seen[name] = evaluation.mean_psnr(x_few, model.reconstruct(noisy_few))
+    new_noise[name] = evaluation.mean_psnr(x_few, model.reconstruct(noisy_again))
     unseen[name] = evaluation.mean_psnr(x_val, model.reconstruct(noisy_val["Gaussian"]))
 lesson.Table(
-    ("noise in training", "PSNR on those noisy images (dB)", "on new ones (dB)"),
-    [(name, seen[name], unseen[name]) for name in seen],
+    (
+        "noise in training",
+        "PSNR (dB): those noisy images",
+        "the same images, new noise",
+        "new images",
+    ),
+    [(name, seen[name], new_noise[name], unseen[name]) for name in seen],
     digits=2,
 )
 
@@ -1001,17 +1113,21 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - On the noisy images that it has seen, the network with noise drawn once looks better: it
-#   has learned which noise belongs to which image, and recalls the image. On new images it
-#   is the worse of the two, and its figure shows speckles taken for strokes.
-# - With fresh noise there is a gap between seen and new images, too, because the images are
-#   few. But each of them comes with other noise in every epoch.
+# - On the noisy images that it has seen, the network with noise drawn once looks better. The
+#   column in the middle of the table shows why: with new noise on the same images its lead
+#   is gone, so what it has learned by heart is the noise. On new images it is the worse of
+#   the two: its strokes are bold but often wrong, as in the 0 of the fifth column.
+# - With fresh noise there is a gap between seen and new images, too; 2,000 images are few for
+#   a dense network. But each of them comes with other noise in every epoch.
 # - It would be wrong to judge by the training loss here: it would choose the wrong one.
 
 # %%
 assert seen["drawn once"] - unseen["drawn once"] > 2 * (
     seen["drawn afresh"] - unseen["drawn afresh"]
 )
+assert new_noise["drawn once"] < seen["drawn once"] - 1
+if lesson.on_mnist(images):
+    assert new_noise["drawn once"] < new_noise["drawn afresh"]
 assert unseen["drawn afresh"] > unseen["drawn once"] + 0.5
 
 # %% [markdown]
@@ -1026,7 +1142,8 @@ assert unseen["drawn afresh"] > unseen["drawn once"] + 0.5
 #
 # What is the best that it can do? A noisy point $\tilde x$ can come from several clean
 # points $x_i$, and the squared error is smallest for their mean, weighted by how probable
-# each of them is. With Gaussian noise of standard deviation $\sigma$ that is
+# each of them is. With Gaussian noise of standard deviation $\sigma$, which here is not
+# clipped, that is
 #
 # $$D(\tilde x) = \frac{\sum_i w_i\, x_i}{\sum_i w_i}, \qquad
 # w_i = \exp\left(-\frac{\lVert \tilde x - x_i \rVert^2}{2 \sigma^2}\right)$$
@@ -1074,11 +1191,11 @@ near = (
 )
 grid = grid[near]  # where noisy points come to lie in training
 learned = toy.predict(grid, verbose=0)
-best = best_answer(grid)
+best_ends = best_answer(grid)
 figure, axes = plt.subplots(1, 2, figsize=(10, 5.2), layout="constrained")
 for ax, ends, title in (
     (axes[0], learned, "what the network has learned"),
-    (axes[1], best, "the best possible answer"),
+    (axes[1], best_ends, "the best possible answer"),
 ):
     ax.scatter(points[:, 0], points[:, 1], s=2, color="0.6")
     ax.quiver(
@@ -1100,8 +1217,8 @@ plots.describe(
 )
 plt.show()
 
-length = np.linalg.norm(best - grid, axis=1).mean()
-difference = np.linalg.norm(learned - best, axis=1).mean()
+length = np.linalg.norm(best_ends - grid, axis=1).mean()
+difference = np.linalg.norm(learned - best_ends, axis=1).mean()
 print(f"mean length of the best arrows {length:.3f}, mean difference {difference:.3f}")
 
 # %% [markdown]
@@ -1117,7 +1234,8 @@ print(f"mean length of the best arrows {length:.3f}, mean difference {difference
 #   $p_\sigma$ is the density of the noisy points. The gradient on the right is called the
 #   ***score***. So whoever has a denoiser knows in which direction images become more
 #   probable, and can walk from pure noise to an image in small steps. That is how
-#   ***diffusion models*** generate pictures; their network is a blind denoiser.
+#   ***diffusion models*** generate pictures. Their network is one denoiser for all levels of
+#   noise, which, unlike our blind one, is told the level.
 
 # %%
 assert difference < 0.3 * length
@@ -1139,14 +1257,14 @@ score = np.stack(
     ],
     axis=1,
 )
-assert np.allclose(best - grid, sigma**2 * score, atol=0.01)
+assert np.allclose(best_ends - grid, sigma**2 * score, atol=0.01)
 
 # %% [markdown]
 # ## Does cleaning teach features?
 #
 # In 2008 denoising autoencoders became known for another reason. To fill in what is
-# missing, so the hope, the encoder has to find out what an image is made of, and its code
-# should then be of more use for other tasks. We can test it. A ***linear probe*** is a
+# missing, the encoder has to find out what an image is made of. The hope was that its code
+# would then be of more use for other tasks. We can test it. A ***linear probe*** is a
 # linear classifier that is trained on the codes of a frozen encoder: if it recognises
 # the digit, the code holds it in a form that is easy to read. Labels are used for this
 # question only.
@@ -1154,7 +1272,8 @@ assert np.allclose(best - grid, sigma**2 * score, atol=0.01)
 # We take the convolutional model of lesson 03 with 64 numbers, and train it to copy, to
 # remove Gaussian noise of two levels, and to fill in masked pixels at two rates, each
 # from several seeds. The rivals: the raw pixels, PCA with 64 components, and the same
-# encoder without any training.
+# encoder without any training. The weight of each probe's penalty is chosen on the images
+# `x_tune`, because codes of many numbers need a larger one.
 #
 # > **Predict.** Put raw pixels, PCA, untrained, copying and the denoisers into order.
 
@@ -1172,10 +1291,22 @@ asked = np.flatnonzero(y_val >= 0)
 can_probe = len(np.unique(y_train[labelled])) > 1 and len(asked) > 0
 
 
+y_tune = images.y_val[: budget.n_tune]
+tuning = np.flatnonzero(y_tune >= 0)
+
+
 def probe(encode):
-    """Accuracy of a linear probe on the codes that a function gives."""
+    """Accuracy of a linear probe on codes, with the penalty that suits them."""
+    z_train, z_tune = encode(x_train[labelled]), encode(x_tune[tuning])
+    accuracy = {
+        l2: evaluation.linear_probe(
+            z_train, y_train[labelled], z_tune, y_tune[tuning], l2
+        )
+        for l2 in (1.0, 10.0, 100.0)
+    }
+    best_l2 = max(accuracy, key=accuracy.get)
     return evaluation.linear_probe(
-        encode(x_train[labelled]), y_train[labelled], encode(x_val[asked]), y_val[asked]
+        z_train, y_train[labelled], encode(x_val[asked]), y_val[asked], best_l2
     )
 
 
@@ -1225,8 +1356,9 @@ lesson.Table(
 
 # %% [markdown]
 # **What to notice**
-# - Every code that was trained can be read better than raw pixels, PCA and the untrained
-#   encoder. So training does put the digit into the code.
+# - The trained codes can be read far better than the untrained encoder, so training brings
+#   the digit into a form that is easier to read. But tuned probes read the 784 raw pixels
+#   nearly as well. (The standard error of an accuracy of 0.9 on 2,000 images is 0.007.)
 # - But denoising did not teach more than copying here: all five trained codes are read
 #   about equally well. What made denoising autoencoders famous were wide codes, several
 #   layers and fine-tuning with labels. Lesson 05 comes back to it.
@@ -1236,42 +1368,20 @@ lesson.Table(
 # %%
 if lesson.on_mnist(images):
     trained_codes = [probes[name] for name in tasks]
-    others = ("raw pixels", "PCA, 64 numbers", "untrained")
-    assert min(found.mean() for found in trained_codes) > max(
-        probes[name].mean() for name in others
+    assert (
+        min(found.mean() for found in trained_codes) > probes["untrained"].mean() + 0.04
     )
+    assert abs(probes["copying"].mean() - probes["raw pixels"][0]) < 0.025
     for found in trained_codes:
         assert abs(found.mean() - probes["copying"].mean()) < 0.02
-
-# %% [markdown]
-# **Exercise 2.** Rain leaves bright vertical streaks on a picture. Write a corruption of
-# your own with NumPy: `streaks(x, rate, rng)` takes images of shape `(n, height, width,
-# channels)`. In each image every column turns white, from top to bottom, with the
-# probability `rate`, independently of the other columns and images. `rng` is a NumPy
-# generator, such as `np.random.default_rng(0)`. The array `x` itself should stay as it
-# was.
-
-
-# %% tags=["exercise"]
-def streaks(x, rate, rng):
-    return None  # your code here
-
-
-# %% tags=["solution"]
-def streaks(x, rate, rng):
-    white = rng.random((len(x), 1, x.shape[2], 1)) < rate
-    return np.where(white, np.float32(1), x)
-
-
-# %% tags=["nbval-check-output"]
-lesson.check(2, streaks, exercises.check_streaks)
 
 # %% [markdown]
 # ## The numbers of this lesson
 #
 # All 10,000 test images, which have chosen nothing: no rival, no network, no setting. For
-# Gaussian noise the network was trained from several seeds. Because trees take long, they
-# restore 2,000 random test images.
+# Gaussian noise the network was trained from several seeds, and its lead is that of the
+# worst of them; for the two others it is one run. Because trees take long, they restore
+# 2,000 random test images.
 
 # %%
 networks_for = {kind: [denoisers[kind]] for kind in corruptions}
@@ -1331,7 +1441,7 @@ if lesson.on_mnist(images):
 # `corruption.OneOf` draws one of several corruptions for each image. Train one U-Net on
 # all three kinds, and compare it with the three specialists: once trained as long as one
 # of them, and once as long as all three together. What does it do to a corruption that it
-# has not met, such as your streaks, or `corruption.MaskPatch`? Decide before you look what
+# has not met, such as the streaks of exercise 1, or `corruption.MaskPatch`? Decide before you look what
 # would be a fair rival. There is no check for this one.
 
 # %% [markdown]
@@ -1343,9 +1453,10 @@ if lesson.on_mnist(images):
 #   many pixels are right, trees that see only 7 x 7 pixels leave all other rivals behind. On
 #   MNIST the network is 2.5 dB and more ahead on Gaussian noise; on salt-and-pepper noise
 #   it is little more than 1 dB ahead of trees that have seen far fewer images.
-# - Skip connections hand over what halving loses, and are worth most of a decibel here.
+# - Skip connections hand over what halving and the narrow vector lose, and are worth most of
+#   a decibel here.
 # - A denoiser is good at what it was trained on. Not to know the level of the noise costs
-#   little, to know a wrong one costs much.
+#   little; to expect much stronger noise than there is costs much.
 # - Measure the task: noise on in validation, and never the same noise twice in training.
 # - The arrows of a denoiser point to where images are dense, and that is what diffusion
 #   models use.
@@ -1370,6 +1481,8 @@ if lesson.on_mnist(images):
 # - **linear probe**: a linear classifier on the codes of a frozen encoder.
 #
 # ## What to remember, in numbers
+#
+# (At full budget the trees have seen 1,000 images, and the network 55,000.)
 
 # %%
 lesson.Table(
@@ -1411,4 +1524,4 @@ lesson.Table(
 # - G. Alain and Y. Bengio, *Understanding Intermediate Layers Using Linear Classifier
 #   Probes*, 2016, arXiv:1610.01644. What a probe can say.
 # - J. Ho, A. Jain and P. Abbeel, *Denoising Diffusion Probabilistic Models*, NeurIPS,
-#   2020, arXiv:2006.11239. Where blind denoisers have led to.
+#   2020, arXiv:2006.11239. Where denoisers have led to.
