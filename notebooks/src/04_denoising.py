@@ -850,7 +850,8 @@ lesson.Table(("noise in evaluate()", "MSE"), losses.items())
 #   Keras prints without a second thought.
 
 # %%
-assert abs(losses["on"] / losses["computed from corrupted arrays"] - 1) < 0.05
+scatter = 0.05 if lesson.full() else 0.15  # the quick budget has few images
+assert abs(losses["on"] / losses["computed from corrupted arrays"] - 1) < scatter
 assert losses["off, as Keras has it"] < 0.8 * losses["on"]
 
 # %% [markdown]
