@@ -65,7 +65,7 @@ budget = lesson.budget(
         seeds=(1, 2, 3),
         code_sizes=(2, 8, 16, 32, 64),
         size_epochs=10,
-        changes=9,
+        changes=11,
         change_epochs=10,
         record_epochs=16,
         rate=4e-3,
@@ -75,7 +75,7 @@ budget = lesson.budget(
         weight_decay=(0.3, 3.0),
         noise=(0.1, 0.3),
         trial_epochs=12,
-        copier_epochs=4,
+        copier_epochs=8,
     ),
     quick=dict(
         n_train=3_000,
@@ -115,7 +115,8 @@ print(f"validation MSE of the average image: {baseline:.4f}")
 
 # %% [markdown]
 # This is the network with which we shall try to do better than the one of 2006. Its code
-# has 30 numbers, so everything that the decoder draws has to pass through 30 values.
+# has 30 numbers, so everything that the decoder draws has to pass through 30 values: that
+# is the ***bottleneck***, and a code that is smaller than its image is ***undercomplete***.
 
 # %%
 sketch = models.dense_autoencoder(image_shape, hidden_units=(768, 384), latent_dim=30)
@@ -190,8 +191,9 @@ print(f"mean distance of a point from PCA's line:         {distance.mean():.3f}"
 # **What to notice**
 # - Gradient descent has found PCA's line, and each point goes the shortest way to it.
 #   This is no accident. Whatever line the decoder draws on, the nearest point of it is
-#   the best reconstruction. And by Pythagoras the squared distance of a point from the
-#   centre is the square of its way *along* the line plus the square of its distance
+#   the best reconstruction. The best line goes through the centre, because to shift it
+#   sideways by $d$ adds $d^2$ to the average error. And then, by Pythagoras, the squared
+#   distance of a point from the centre is the square of its way *along* the line plus the square of its distance
 #   *from* it. The sum of both over all points is fixed, so the squared errors are
 #   smallest for the line along which the points vary most, and that is the first
 #   principal component.
@@ -409,8 +411,9 @@ print(f"{largest} numbers, twice the epochs: MSE {longer:.4f}, gain {longer_gain
 # **What to notice**
 # - How many numbers a digit needs depends on what has to survive. On MNIST at full budget
 #   the network's two numbers give a blurred digit, and sometimes another one; with eight
-#   the digit can be recognised in nearly every image; with 32 its slant and its thickness
-#   are there, too. This is an impression from eight images, and no measurement.
+#   the digit can be recognised in nearly every image; with 32 most of them are
+#   hard to tell from the original. This is an impression from a few images, and no
+#   measurement.
 # - Every larger size that we tried lowers the error of both, but not by the same
 #   factor. In these trainings the network gains most in between.
 # - Twice the time lifts the gain at the largest size a good deal, though not to that of
@@ -431,10 +434,10 @@ if lesson.on_mnist(images):
 #
 # In 2006 Hinton and Salakhutdinov showed in *Science* that deep autoencoders can be
 # trained. Theirs was 784-1000-500-250-30 and back. It was first trained layer by layer
-# and then as a whole, and on the MNIST test images it had an average squared error of
+# (***layer-wise pretraining***) and then as a whole (***fine-tuning***), and on the MNIST test images it had an average squared error of
 # 3.00, summed over the pixels of an image. PCA with 30 components had 13.87, and
 # *logistic PCA*, which has one layer with a sigmoid on each side, 8.01.
-# Layer-by-layer training is rare today. Can a short training from random weights do as
+# Such pretraining is rare today. Can a short training from random weights do as
 # well, with a code of 30 numbers as well?
 #
 # First we make sure that we speak of the same unit: divided by 784 pixels, the paper's
@@ -460,9 +463,9 @@ print(f"autoencoder with 30 numbers, in the paper:  {3.00 / 784:.5f}")
 # weights towards zero by a small fraction in each step. A recipe with so many parts
 # raises a question: which of them does the work? We train the full recipe on a part of
 # the training images, for a few epochs and from three seeds, and then change one thing
-# at a time, once each (two of the rows change the rate as well, because a constant rate
-# or a ReLU may want a smaller one): a difference that is no larger than that between the seeds says
-# nothing. The validation images judge, and the test images wait. Such an experiment is
+# at a time, once each. A change may want another learning rate, so a constant rate is
+# tried at three values, and the ReLU, the narrow layers and the large batches at two peaks
+# each. A difference that is no larger than that between the seeds says nothing. The validation images judge, and the test images wait. Such an experiment is
 # called an ***ablation***.
 #
 # > **Predict.** Which single change does the most harm: narrow layers, ReLU, a constant
@@ -509,13 +512,15 @@ def train_by(recipe, x, seed, loss="mse"):
 full_recipe = Recipe()
 changes = {
     "narrow layers (128, 64)": replace(full_recipe, hidden_units=(128, 64)),
+    "narrow layers, peak 8e-3": replace(full_recipe, hidden_units=(128, 64), rate=8e-3),
     "constant rate 4e-3": replace(full_recipe, schedule=False, rate=4e-3),
+    "constant rate 2e-3": replace(full_recipe, schedule=False, rate=2e-3),
     "constant rate 1e-3": replace(full_recipe, schedule=False, rate=1e-3),
-    "constant rate 5e-4": replace(full_recipe, schedule=False, rate=5e-4),
     "ReLU": replace(full_recipe, activation="relu"),
     "ReLU, peak 2e-3": replace(full_recipe, activation="relu", rate=2e-3),
     "no weight decay": replace(full_recipe, weight_decay=0.0),
     "batches of 256": replace(full_recipe, batch_size=256),
+    "batches of 256, peak 6e-3": replace(full_recipe, batch_size=256, rate=6e-3),
     "half of the epochs": replace(full_recipe, epochs=budget.change_epochs // 2),
 }
 recipes = {"full recipe": full_recipe}
@@ -547,8 +552,10 @@ lesson.Table(
 
 # %% [markdown]
 # **What to notice**
-# - On MNIST at full budget narrow layers and half of the epochs do the most harm, then
-#   batches of twice the size, which mean half as many steps, too. The schedule helps: the
+# - On MNIST at full budget narrow layers, at both peaks, and half of the epochs do the most
+#   harm, then batches of twice the size, which mean half as many steps, too. (With the larger
+#   peak this last training broke down: its error is that of a model that has learned
+#   nothing.) The schedule helps: the
 #   best of three constant rates is worse than the full recipe by more than the seeds
 #   differ, and the constant rate of the peak is much worse. The SiLU helps as well, at
 #   both rates that the ReLU was given.
@@ -590,7 +597,7 @@ errors = evaluation.image_errors(x_test, x_hat)
 order = np.argsort(errors)
 middle = len(order) // 2
 chosen = np.concatenate([order[:2], order[middle - 2 : middle + 2], order[-2:]])
-places = ["best", "best", "middle", "middle", "middle", "middle", "worst", "worst"]
+places = ["best", "best", "median", "median", "median", "median", "worst", "worst"]
 x_hat_pca = evaluation.pca_reconstruct(pca, x_test[chosen], 30, clip=(0, 1))
 plots.image_rows(
     {
@@ -602,7 +609,7 @@ plots.image_rows(
         f"{place}\n{error:.4f}"
         for place, error in zip(places, errors[chosen], strict=True)
     ],
-    title="The network's best, middle and worst test images, with its error",
+    title="The network's best, median and worst test images, with its error",
 )
 plt.show()
 
@@ -626,6 +633,9 @@ if lesson.on_mnist(images):
     for name in changes:
         if name != "no weight decay":
             assert change_errors[name].min() > full_errors.max()
+    assert change_errors["batches of 256, peak 6e-3"][0] > baseline
+    assert change_errors["narrow layers, peak 8e-3"][0] > 1.5 * full_errors.mean()
+    assert change_errors["half of the epochs"][0] > 1.5 * full_errors.mean()
     assert abs(change_errors["no weight decay"][0] / full_errors.mean() - 1) < 0.03
     assert cross_entropy_error < record_errors.mean() * 1.01
 
@@ -634,8 +644,10 @@ if lesson.on_mnist(images):
 #
 # So far the decoder was the encoder's mirror image. That is a habit and not a law.
 # Which of the two needs its hidden layers more? We leave them out on one side, which
-# costs the same number of weights on either side, and for comparison train a model that
-# has narrower hidden layers on both sides and as many weights as the others.
+# removes the same number of weights on either side. For comparison we train a model with
+# hidden layers on both sides, once as wide as these and once narrower, with as many weights
+# as the models that have them on one side. The figure shows the one that has them in the
+# decoder only.
 #
 # > **Predict.** Which half needs the hidden layers: the one that reads the image or the
 # > one that draws it?
@@ -645,7 +657,15 @@ designs = {
     "encoder only": ((256, 128), ()),
     "decoder only": ((), (128, 256)),
     "both, narrower": ((152, 76), (76, 152)),
+    "both, full width": ((256, 128), (128, 256)),
 }
+plots.architecture(
+    models.dense_autoencoder(image_shape, (), latent_dim=32, decoder_units=(128, 256)),
+    title="Hidden layers in the decoder only",
+)
+plt.show()
+
+# %%
 design_errors = {}
 design_weights = {}
 for name, (encoder_units, decoder_units) in designs.items():
@@ -671,19 +691,23 @@ lesson.Table(
 
 # %% [markdown]
 # **What to notice**
-# - On MNIST at full budget hidden layers in the decoder are worth more than hidden
-#   layers in the encoder. A guess is that drawing is the harder half: from a few
-#   numbers the decoder has to make many pixels that fit each other.
-# - With as many weights as the others and this short training, narrower layers on both
-#   sides do worst. A guess is that so short a training favours networks with few layers;
-#   we have not trained longer.
+# - On MNIST at full budget the model that has hidden layers in the decoder alone is the best
+#   of the four, better even than the one that has them on both sides and nearly twice as many
+#   weights. To leave them out of the decoder does harm, out of the encoder it helps. A guess
+#   is that drawing is the harder half: from a few numbers the decoder has to make many
+#   pixels that fit each other.
+# - With as many weights as the one-sided models, narrower layers on both sides do worst. A
+#   guess is that so short a training favours networks with few layers; we have not trained
+#   longer.
 # - It would be wrong to make a law of it. The difference holds for these images, this
 #   code size and this length of training; on yours, measure it.
 
 # %%
 assert max(errors.max() for errors in design_errors.values()) < 0.8 * baseline
 if lesson.on_mnist(images):
-    assert design_errors["decoder only"].max() < design_errors["encoder only"].min()
+    assert design_errors["decoder only"].max() < design_errors["both, full width"].min()
+    full_width = design_errors["both, full width"]
+    assert full_width.mean() < design_errors["encoder only"].mean()
     assert design_errors["encoder only"].max() < design_errors["both, narrower"].min()
 
 # %% [markdown]
@@ -694,10 +718,11 @@ if lesson.on_mnist(images):
 # on its own training images cannot tell you. Only images that it has never seen can.
 #
 # Four remedies are commonly named. ***Dropout*** switches off random units in each
-# training step. ***Weight decay*** you know. ***Input noise*** shows the network a
+# training step. ***Weight decay*** you know (in each step
+# a weight loses this fraction times the learning rate). ***Input noise*** shows the network a
 # slightly different image in each step. And one can get more data. We try the first three
-# at two strengths each, and let 1,000 validation images choose among them; the other
-# validation images measure the choice. Two controls stand beside them: PCA, fitted on the
+# at two strengths each, and let 1,000 validation images choose among them, and the best
+# epoch of each training as well; the other validation images measure the choices. Two controls stand beside them: PCA, fitted on the
 # same 200 images, and the same network without activations, which has as many weights.
 # All trainings take the same number of steps.
 #
@@ -720,6 +745,18 @@ class Memory:
     unseen: list  # the same on x_choose
     seen_at_end: float  # after the last epoch: the error on the training images
     measured: float  # after the last epoch: the error on x_measure
+    stopped: float  # the same for the weights of the epoch that x_choose likes best
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the lowest validation loss."""
+
+    lowest = np.inf
+
+    def on_epoch_end(self, epoch, logs):
+        if logs["val_loss"] < self.lowest:
+            self.lowest = logs["val_loss"]
+            self.weights = self.model.get_weights()
 
 
 def train_on_few(
@@ -742,6 +779,7 @@ def train_on_few(
     )
     steps_per_epoch = int(np.ceil(len(x) / 32))
     epochs = budget.memory_steps // steps_per_epoch
+    best = BestWeights()
     history = autoencoder.fit(
         x,
         x,
@@ -749,18 +787,22 @@ def train_on_few(
         batch_size=32,
         validation_data=(x_choose, x_choose),
         verbose=0,
-        callbacks=[training.Progress()],
+        callbacks=[training.Progress(), best],
     )
 
     def error_on(x):  # clipped, because a linear output may leave [0, 1]
         return evaluation.mse(x, np.clip(autoencoder.reconstruct(x), 0, 1))
 
+    seen_at_end = error_on(x)
+    measured = error_on(x_measure)
+    autoencoder.set_weights(best.weights)
     return Memory(
         steps=steps_per_epoch * np.arange(1, epochs + 1),
         seen=history.history["loss"],
         unseen=history.history["val_loss"],
-        seen_at_end=error_on(x),
-        measured=error_on(x_measure),
+        seen_at_end=seen_at_end,
+        measured=measured,
+        stopped=error_on(x_measure),
     )
 
 
@@ -812,14 +854,14 @@ lesson.Table(
     (
         "trained on",
         "the images that it has seen",
-        "unseen: lowest on the way",
+        "unseen: at the best epoch",
         "unseen: at the end",
     ),
     [
         (
             name,
             show(np.array([run.seen_at_end for run in runs])),
-            show(np.array([min(run.unseen) for run in runs])),
+            show(np.array([run.stopped for run in runs])),
             show(measured[name]),
         )
         for name, runs in trained.items()
@@ -840,7 +882,9 @@ unseen_at_end = {
 }
 chosen_remedy = min(unseen_at_end, key=unseen_at_end.get)
 seen_by_heart = np.array([run.seen_at_end for run in trained["200 images"]])
-gap = measured["200 images"].mean() / seen_by_heart.mean()
+gaps = measured["200 images"] / seen_by_heart
+gap = gaps.mean()
+stopped = np.array([run.stopped for run in trained["200 images"]])
 print(f"with 200 images, error on unseen over error on seen: {gap:.1f}")
 print(f"the same for PCA: {pca_few_error(x_measure) / pca_few_error(few):.1f}")
 print(f"chosen among the remedies: {chosen_remedy}")
@@ -849,16 +893,16 @@ print(f"chosen among the remedies: {chosen_remedy}")
 # **What to notice**
 # - The error on the 200 images falls and falls, while the error on new images stops
 #   falling early. (At first the curve of the seen images lies higher, because Keras
-#   averages it over the epoch.) The gap between the two is called ***overfitting***.
+#   averages it over the epoch.) A network with such a gap is said to ***overfit***.
 # - On MNIST at full budget a weak dropout lowers the error on new images a little, by about
-#   twice what the seeds differ, and so would stopping where the curve of the unseen images
-#   is lowest. A strong dropout hardly helps; weight decay and noise do not, at the two
-#   strengths that we tried. None of them comes near to twenty times the images with the
-#   same number of steps.
+#   twice what the seeds differ. To take the weights of the best epoch helps less. A strong
+#   dropout hardly helps; weight decay and noise do not, at the two strengths that we tried.
+#   None of them comes near to twenty times the images with the same number of steps.
 # - Two controls beat every remedy that has to do with the same 200 images: PCA, and the same
 #   network without its activations, which has as many weights. So it is not the number of
-#   weights that makes our network memorise. It is what the activations let it do with
-#   them: a linear network cannot treat each image in its own way.
+#   weights alone that makes our network memorise. A guess at the reason: all layers of a
+#   linear network together can compute only one weighted sum for each pixel, by way of 32
+#   numbers, and cannot treat each image in its own way.
 # - It would be wrong to judge a remedy by how much it closes the gap. A network that is
 #   made worse on its own images has a smaller gap, too. What counts is the error on new
 #   images.
@@ -871,6 +915,9 @@ if lesson.on_mnist(images):
     assert measured["200, linear network"].max() < 0.7 * measured[chosen_remedy].min()
     assert chosen_remedy == "200, dropout 0.1"
     assert measured[chosen_remedy].max() < measured["200 images"].min()
+    assert (
+        measured[chosen_remedy].mean() < stopped.mean() < measured["200 images"].mean()
+    )
     for name in remedies:
         if "dropout" not in name:
             assert measured[name].mean() > 0.98 * measured["200 images"].mean()
@@ -883,7 +930,9 @@ if lesson.on_mnist(images):
 # ends as soon as the last `patience` epochs have all failed to get below the lowest loss
 # before them. Return how many epochs have been trained until then, or all of them, if that
 # never happens. For the losses 5, 3, 4, 4, 2 and a patience of 2 it is 4: the fifth epoch,
-# which would have been the best, is not reached.
+# which would have been the best, is not reached. (In Keras this is
+# `keras.callbacks.EarlyStopping`; with `restore_best_weights=True` the weights of the best
+# epoch are taken, here those of the second.)
 
 
 # %% tags=["exercise"]
@@ -935,7 +984,7 @@ print(f"average image:                                  {baseline:.4f}")
 
 # %% [markdown]
 # (Most pixels are black, which is -1 here, so that most pixels are off by 1. Divided by
-# 4, that is about a quarter.) What does the training look like? In plain Keras:
+# 4, that is about a fifth.) What does the training look like? In plain Keras:
 
 # %%
 keras.utils.set_random_seed(1)
@@ -962,7 +1011,7 @@ history = out_of_reach.fit(
     callbacks=[training.Progress()],
 )
 val_losses = np.array([before, *history.history["val_loss"]]) / 4
-plots.curves(
+ax = plots.curves(
     range(len(val_losses)),
     {
         "sigmoid on images in [-1, 1]": val_losses,
@@ -971,8 +1020,9 @@ plots.curves(
     },
     xlabel="epochs of training",
     ylabel="validation MSE, in units of [0, 1]",
-    title="The loss falls, and stays three times as high as that of the average image",
+    title="The loss falls, and stays far above that of the average image",
 )
+ax.set_ylim(bottom=0)
 plt.show()
 
 # %%
@@ -1024,9 +1074,9 @@ lesson.Table(
 # **What to notice**
 # - Every output that can reach its images works. The one that cannot is, at its very
 #   best, worse than having no model at all.
-# - Its curve looks like that of a training that went well: it falls steeply and settles.
-#   Only the picture, or a baseline, shows that the network has given up and draws 0
-#   everywhere, as the largest part of the pixels is below 0.
+# - The loss falls in the first epoch and then stands still, which is easily taken for the
+#   end of a training that went well. Only the picture, or a baseline, shows that the
+#   network draws 0 nearly everywhere, even where a stroke would be within its reach.
 # - Errors can only be compared in the same unit. Without the division by 4, the row of
 #   the tanh would look four times as bad as it is.
 # - It would be wrong to trust a loss because it falls. What it falls to may be bad.
@@ -1037,7 +1087,8 @@ assert val_losses[-1] < val_losses[0]
 assert val_losses[-1] > best_sigmoid
 assert max(outputs.values()) < 0.7 * baseline
 if lesson.on_mnist(images):
-    assert 2.9 < val_losses[-1] / baseline < 3.5
+    all_zero = evaluation.mse(signed_val, np.zeros_like(signed_val)) / 4
+    assert abs(val_losses[-1] / all_zero - 1) < 0.03
 
 # %% [markdown]
 # **Exercise 3.** Others ***standardise*** their images: they subtract the mean of all
@@ -1100,12 +1151,12 @@ for name, (size, latent_activation, output_activation) in copier_designs.items()
         latent_activation=latent_activation,
         output_activation=output_activation,
     )
-    training.train(copiers[name], x_train, epochs=budget.copier_epochs, peak=1e-3)
+    training.train(copiers[name], x_train, epochs=budget.copier_epochs, peak=3e-3)
 
 # %%
 overlaid = np.maximum(x_test, np.roll(x_test, -1, axis=0))
-upside_down = x_test[:, ::-1]
-unlike = {"digits": x_test, "two overlaid": overlaid, "upside down": upside_down}
+mirrored = x_test[:, ::-1]
+unlike = {"digits": x_test, "two overlaid": overlaid, "mirrored": mirrored}
 copy_errors = {
     name: {
         kind: evaluation.mse(x, np.clip(autoencoder.reconstruct(x), 0, 1))
@@ -1136,7 +1187,7 @@ def probe(encode):
         for l2 in penalties
     }
     best = max(penalties, key=accuracy.get)
-    return evaluation.linear_probe(z, y, encode(x_val), images.y_val, best)
+    return evaluation.linear_probe(z, y, encode(x_test), images.y_test, best)
 
 
 def probe_untrained(size):
@@ -1156,43 +1207,60 @@ probes["untrained ReLU, 32"] = probe_untrained(32)
 probes["untrained ReLU, 1,024"] = probe_untrained(1_024)
 
 # %%
+growth = {
+    name: errors["two overlaid"] / errors["digits"]
+    for name, errors in copy_errors.items()
+}
 rows = []
 for name in {**copy_errors, **probes}:
-    errors = ["-", "-", "-"]  # not an autoencoder
+    errors = ["-", "-", "-", "-"]  # not an autoencoder
     if name in copy_errors:
         errors = [f"{error:.4f}" for error in copy_errors[name].values()]
+        errors.append(f"{growth[name]:.1f}")
     accuracy = f"{probes[name]:.3f}" if name in probes else "-"
     rows.append([name, *errors, accuracy])
 lesson.Table(
-    ("code", "MSE: digits", "two overlaid", "upside down", "probe, accuracy"), rows
+    (
+        "code",
+        "MSE: digits",
+        "two overlaid",
+        "mirrored",
+        "overlaid / digits",
+        "probe, accuracy",
+    ),
+    rows,
 )
 
 # %%
-rows = {"two overlaid": overlaid[:8]}
-for name, autoencoder in copiers.items():
-    error = copy_errors[name]["two overlaid"]
-    rows[f"{name}\nMSE {error:.4f}"] = autoencoder.reconstruct(overlaid[:8])
+unusual = np.concatenate([overlaid[:5], mirrored[:3]])
+rows = {"image": unusual}
+for name, autoencoder in {**copiers, "30 numbers, deep": record_models[0]}.items():
+    error = evaluation.mse(unusual, np.clip(autoencoder.reconstruct(unusual), 0, 1))
+    rows[f"{name}\nMSE {error:.4f}"] = autoencoder.reconstruct(unusual)
 plots.image_rows(
     rows,
-    title="Two digits overlaid: the wide codes copy them, the narrow ones less well",
+    column_names=["overlaid"] * 5 + ["mirrored"] * 3,
+    title="No digits: the wide codes copy them, the narrow ones less well",
 )
 plt.show()
 
 # %% [markdown]
 # **What to notice**
 # - The wide codes have far lower errors than the narrow ones of the same kind, and not only
-#   on digits: the linear one passes on what is no digit with an error that no narrow model
-#   reaches even on digits. So its low error says nothing about digits.
-# - Compare the deep network with its 30 numbers. On digits it is nearly as good as the wide
-#   code with the ReLU; on overlaid digits its error grows more than fivefold, and that of
-#   the wide codes much less. A network that has found out what digits are like is bad at
-#   other things. (Overlaid digits have more ink, so the error of the average image grows
-#   as well, by a third.)
-# - On MNIST a probe reads the wide codes about as well as the pixels. The narrow codes say
-#   nearly as much about the digit in 30 or 32 numbers. But no code of this section is read
-#   better than a layer of 1,024 ReLU units that was *never trained*: many random features
-#   are easy to read, too. So a probe's accuracy means something only beside an untrained
-#   layer of the same size.
+#   on digits. The linear one passes on anything: its error is next to nothing, whatever
+#   the image shows. So its low error on digits says nothing about digits.
+# - Is the *growth* of the error from digits to other images a sign that a network has found
+#   out what digits are like? On MNIST at full budget the deep network's error grows most,
+#   more than fivefold, as one would expect of a specialist. But the wide code with the ReLU
+#   grows more than the narrow linear one, which cannot copy. Growth also depends on
+#   where one starts, and even the average image's error grows, because overlaid digits have
+#   more ink. So the ratio proves nothing by itself.
+# - On MNIST at full budget a probe reads the wide codes about as well as the pixels, and the
+#   narrow codes nearly as well, from 30 or 32 numbers. Has training put the digit there?
+#   Beside an untrained layer of the same size the narrow codes are far ahead, 32 random
+#   features being few. The wide ones are not: a layer of 1,024 ReLU units that was *never
+#   trained* is read best of all. So a probe's accuracy means something only beside an
+#   untrained layer of the same size.
 # - It would be wrong to choose a model by its error alone. Compare codes of the same
 #   size, or ask what the code is for. The repair used here is the bottleneck. A wide
 #   code can be worth having if copying is made impossible in another way: lesson 04
@@ -1208,12 +1276,17 @@ for narrow, wide in ((narrow_linear, wide_linear), (narrow_relu, wide_relu)):
     for kind in unlike:
         assert wide[kind] < factor * narrow[kind]
 if lesson.on_mnist(images):
-    assert wide_linear["two overlaid"] < narrow_relu["digits"]
-    assert abs(probes["linear, 1,024"] - probes["pixels"]) < 0.02
+    assert max(wide_linear.values()) < 0.001
+    assert max(growth, key=growth.get) == "30 numbers, deep"
+    assert growth["30 numbers, deep"] > 5
+    assert growth["ReLU and sigmoid, 1,024"] > growth["linear, 32"]
+    assert growth["average image"] > 1.2
+    for name in ("linear, 1,024", "ReLU and sigmoid, 1,024"):
+        assert abs(probes[name] - probes["pixels"]) < 0.02
+    for name in ("linear, 32", "ReLU and sigmoid, 32", "30 numbers, deep"):
+        assert probes[name] > probes["pixels"] - 0.03
+        assert probes[name] > probes["untrained ReLU, 32"] + 0.1
     assert max(probes.values()) == probes["untrained ReLU, 1,024"]
-    deep_errors = copy_errors["30 numbers, deep"]
-    assert deep_errors["two overlaid"] > 5 * deep_errors["digits"]
-    assert wide_relu["two overlaid"] < 4 * wide_relu["digits"]
 
 # %% [markdown]
 # ## The numbers of this lesson
@@ -1274,7 +1347,8 @@ lesson.Table(
 #   in our short trainings it was largest in between.
 # - Which part of a recipe does the work can only be told by changing one part at a
 #   time.
-# - Hidden layers in the decoder were worth more than hidden layers in the encoder.
+# - In a short training, hidden layers in the decoder were worth more than hidden layers in
+#   the encoder.
 # - A low error, or a falling loss, deceives in three ways: when the network knows its
 #   images by heart, when its output cannot reach the data, and when its code is wide
 #   enough to copy.
@@ -1295,6 +1369,8 @@ lesson.Table(
 #   more for some epochs, whose number is the **patience**.
 # - **overcomplete**: with more numbers in the code than in the input.
 # - **linear probe**: a linear classifier that sees nothing but the code.
+# - **layer-wise pretraining**: training one layer after the other; **fine-tuning**:
+#   training all of them together afterwards.
 # - **standardise**: bring data to mean 0 and standard deviation 1.
 #
 # ## What to remember, in numbers
@@ -1307,7 +1383,7 @@ lesson.Table(
         ("30 numbers, test MSE", show(record_errors, 5)),
         ("the same in 2006", f"{3.00 / 784:.5f}"),
         ("PCA with 30 numbers, clipped", pca_30_clipped),
-        (f"200 images, {budget.memory_steps:,} steps: unseen over seen", f"{gap:.1f}"),
+        (f"200 images, {budget.memory_steps:,} steps: unseen over seen", show(gaps, 1)),
     ],
 )
 
