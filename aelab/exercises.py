@@ -120,7 +120,7 @@ def check_lopsided(lopsided, image_shape):
             f"{tuple(image_shape)}: end with layers.Reshape(image_shape)."
         )
     units = []
-    activations = []
+    activations = [None]  # of the input, before the first Dense layer
     for layer in _all_layers(model):
         if isinstance(layer, keras.layers.Dense):
             units.append(layer.units)
@@ -141,7 +141,9 @@ def check_lopsided(lopsided, image_shape):
             f"For latent_dim = 5 the units of the Dense layers should be {right}. "
             f"They are {units}."
         )
-    code, *hidden, pixels = activations
+    code, *hidden, pixels = activations[1:]
+    if activations[0] is not None:
+        return "The pixels go into the Dense layer as they are, without an activation."
     if code != "linear":
         return "The code should have no activation, so that its values have any sign."
     if hidden != ["relu", "relu"]:
