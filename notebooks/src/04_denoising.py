@@ -1028,7 +1028,7 @@ lesson.Table(
 #   differed by a standard deviation of about 0.04 dB. A guess at the reason: the noise itself
 #   shows how strong it is, so little is lost by not being told.
 # - "Elsewhere" in the title means above all weaker noise: where it is much weaker than they
-#   have learned, all three lose a decibel or more. A guess is that they smooth away what was
+#   have learned, all three lose about a decibel or more. A guess is that they smooth away what was
 #   no noise. Where it is stronger, only the one for 0.25 loses as much; the one for 0.75 does
 #   not lose at all.
 # - It would be wrong to train a specialist for a camera whose noise you only guess, above all
