@@ -10,83 +10,119 @@ import numbers
 import keras
 import numpy as np
 
-from aelab import evaluation
-
 __all__ = [
     "check_average_bits",
     "check_best_relu",
     "check_epochs_trained",
     "check_error_ratio",
     "check_gain_and_offset",
+    "check_learning_rate",
     "check_line_angle",
     "check_lopsided",
     "check_most_similar",
-    "check_mse",
     "check_receptive_field",
     "check_streaks",
     "check_transposed_row",
 ]
 
 
-def check_mse(my_mse):
-    """Whether a function computes the mean squared error. Lesson 01.
+def check_learning_rate(learning_rate):
+    """Whether a function gives the rate of a warm-up and a cosine. Lesson 01.
 
     Args:
-        my_mse: Function of two arrays of images, shape
-            `(n, height, width, channels)`.
+        learning_rate: Function of the number of a step, the peak, the number of steps
+            of the warm-up and the number of all steps.
 
     Returns:
         True; None if the function returns None, as the stub does; or a sentence on the
         likely mistake.
-
-    Example:
-        >>> check_mse(lambda x, x_hat: np.mean((x - x_hat) ** 2))
-        True
-        >>> check_mse(lambda x, x_hat: np.mean(x - x_hat))
-        'Without the square, errors of opposite sign cancel each other.'
     """
-    if not callable(my_mse):
-        return "my_mse should be a function of two arrays: def my_mse(x, x_hat)."
-    rng = np.random.default_rng(0)
-    x = rng.random((5, 4, 3, 1))
-    x_hat = rng.random((5, 4, 3, 1))
-    received = my_mse(x.copy(), x_hat.copy())
-    if received is None:
-        return None
-    difference = x - x_hat
-    right = evaluation.mse(x, x_hat)
-    if np.shape(received):
+    if not callable(learning_rate):
         return (
-            f"It returns an array of shape {np.shape(received)}: average over the "
-            "images as well, so that one number is left."
+            "learning_rate should be a function: "
+            "def learning_rate(step, peak, n_warmup, n_steps)."
         )
-    mistakes = {
-        "Without the square, errors of opposite sign cancel each other.": (
-            difference.mean()
-        ),
-        "That is the mean absolute error: square each difference.": (
-            np.abs(difference).mean()
-        ),
-        "You took the root of it, which the formula does not.": np.sqrt(right),
-        "The formula divides by the number of pixels: take the mean, not the sum.": (
-            right * difference.size
-        ),
-        "You added the pixels up: the formula divides by their number as well.": (
-            right * difference[0].size
-        ),
-        "Square each difference before you average, not after.": difference.mean() ** 2,
-        "You divide by 784: take the number of pixels of the arrays that come in.": (
-            right * difference[0].size / 784
-        ),
+    peak, n_warmup, n_steps = 0.4, 10, 110
+    received = {
+        step: learning_rate(step, peak, n_warmup, n_steps)
+        for step in (0, 3, 10, 35, 60, 110)
     }
-    hint = (
-        "For two arrays of random numbers it should return "
-        f"{right:.4f}, and it returns {float(received):.4f}."
+    if received[35] is None:
+        return None
+    call = "learning_rate({}, peak=0.4, n_warmup=10, n_steps=110)"
+    t = 25  # step 35, less the warm-up
+    fall = 1 + np.cos(np.pi * t / 100)
+    mistakes = {
+        "In the formula t counts the steps after the warm-up: subtract n_warmup.": (
+            peak / 2 * (1 + np.cos(np.pi * 35 / 100))
+        ),
+        "In the formula T is the number of steps after the warm-up, not of all.": (
+            peak / 2 * (1 + np.cos(np.pi * t / 110))
+        ),
+        "After the warm-up, t and T both leave its steps out: subtract n_warmup.": (
+            peak / 2 * (1 + np.cos(np.pi * 35 / 110))
+        ),
+        "You left out the one half: at its highest the cosine plus 1 is 2.": (
+            peak * fall
+        ),
+        "np.cos takes radians: write np.pi * t / T.": (
+            peak / 2 * (1 + np.cos(180 * t / 100))
+        ),
+        "You left out pi: half a wave of the cosine is pi long.": (
+            peak / 2 * (1 + np.cos(t / 100))
+        ),
+        "You left out the 1: the cosine alone goes below zero.": peak / 2 * (fall - 1),
+        "That rises: it is 1 plus the cosine, not 1 minus it.": peak / 2 * (2 - fall),
+        "That falls along a straight line, not along a cosine.": peak * (1 - t / 100),
+        "You left out the peak, by which all is multiplied.": fall / 2,
+        "It is still the warm-up's line: after n_warmup steps the cosine takes over.": (
+            peak * 35 / n_warmup
+        ),
+        "That is the peak itself: after the warm-up the rate should fall.": peak,
+    }
+    found = _compare(
+        received[35],
+        peak / 2 * fall,
+        mistakes,
+        f"{call.format(35)} should return {peak / 2 * fall:.4f}. "
+        f"It returns {received[35]!r}.",
     )
-    found = _compare(received, right, mistakes, hint)
-    if found is True and not np.isclose(my_mse(x, x), 0):
-        return "Between an image and itself the error should be 0."
-    return found
+    if found is not True:
+        return found
+    found = _compare(
+        received[3],
+        peak * 3 / n_warmup,
+        {
+            "In the warm-up the rate should rise from zero, not be the peak already.": (
+                peak
+            ),
+            "The formula is for the steps after the warm-up. Before, the rate rises.": (
+                peak / 2 * (1 + np.cos(np.pi * -7 / 100))
+            ),
+            "The warm-up should end at the peak: divide by n_warmup.": (
+                peak * 3 / n_steps
+            ),
+            "The warm-up rises to the peak, not to 1.": 3 / n_warmup,
+        },
+        f"{call.format(3)} is in the warm-up, where the rate rises along a straight "
+        f"line. It should return {peak * 3 / n_warmup:.4f} and returns "
+        f"{received[3]!r}.",
+    )
+    if found is not True:
+        return found
+    for step, right in {0: 0.0, 10: peak, 60: peak / 2, 110: 0.0}.items():
+        if not np.isclose(received[step], right, atol=1e-9):
+            return (
+                f"{call.format(step)} should return {right}. "
+                f"It returns {received[step]!r}."
+            )
+    other = learning_rate(3, peak=0.1, n_warmup=2, n_steps=4)
+    if not np.isclose(other, 0.05):
+        return (
+            "It is right for one peak and one number of steps, and not for others: "
+            "compute it from the four arguments."
+        )
+    return True
 
 
 def check_lopsided(lopsided, image_shape):

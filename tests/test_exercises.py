@@ -7,47 +7,91 @@ import pytest
 from aelab import evaluation, exercises
 
 
-def mse(x, x_hat):
-    return np.mean((x - x_hat) ** 2)
+def rate(step, peak, n_warmup, n_steps):
+    if step < n_warmup:
+        return peak * step / n_warmup
+    t = step - n_warmup
+    return peak / 2 * (1 + np.cos(np.pi * t / (n_steps - n_warmup)))
+
+
+def after_the_warmup(formula):
+    """The right warm-up, and then a formula of the peak, t, T and the step."""
+
+    def learning_rate(step, peak, n_warmup, n_steps):
+        if step < n_warmup:
+            return rate(step, peak, n_warmup, n_steps)
+        return formula(peak, step - n_warmup, n_steps - n_warmup, step)
+
+    return learning_rate
+
+
+def in_the_warmup(formula):
+    """A formula of the step, the peak, n_warmup and n_steps; then the right cosine."""
+
+    def learning_rate(step, peak, n_warmup, n_steps):
+        if step < n_warmup:
+            return formula(step, peak, n_warmup, n_steps)
+        return rate(step, peak, n_warmup, n_steps)
+
+    return learning_rate
+
+
+def half_wave(t, total):
+    return (1 + np.cos(np.pi * t / total)) / 2
+
+
+def keeps_the_peak(step, peak, n_warmup, n_steps):
+    return rate(step, 0.4, n_warmup, n_steps)
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda x, x_hat: np.mean(x_hat - x), "Without the square"),
-        (lambda x, x_hat: np.mean(np.abs(x - x_hat)), "absolute"),
-        (lambda x, x_hat: np.sqrt(mse(x, x_hat)), "root"),
-        (lambda x, x_hat: np.sum((x - x_hat) ** 2), "mean, not the sum"),
-        (lambda x, x_hat: np.sum((x - x_hat) ** 2) / len(x), "added the pixels up"),
-        (lambda x, x_hat: np.mean(x - x_hat) ** 2, "before you average"),
-        (lambda x, x_hat: np.sum((x - x_hat) ** 2) / len(x) / 784, "by 784"),
-        (lambda x, x_hat: np.mean((x - x_hat) ** 2, axis=(1, 2, 3)), "shape (5,)"),
-        (lambda x, x_hat: 0.0672, "0.0672"),
-        (0.0672, "function"),
+        (after_the_warmup(lambda p, t, n, s: p * half_wave(s, n)), "t counts"),
+        (after_the_warmup(lambda p, t, n, s: p * half_wave(t, n + 10)), "T is the"),
+        (after_the_warmup(lambda p, t, n, s: p * half_wave(s, n + 10)), "both leave"),
+        (after_the_warmup(lambda p, t, n, s: 2 * p * half_wave(t, n)), "one half"),
+        (
+            after_the_warmup(lambda p, t, n, s: p / 2 * (1 + np.cos(180 * t / n))),
+            "radians",
+        ),
+        (after_the_warmup(lambda p, t, n, s: p / 2 * (1 + np.cos(t / n))), "out pi"),
+        (
+            after_the_warmup(lambda p, t, n, s: p / 2 * np.cos(np.pi * t / n)),
+            "below zero",
+        ),
+        (after_the_warmup(lambda p, t, n, s: p - p * half_wave(t, n)), "rises"),
+        (after_the_warmup(lambda p, t, n, s: p * (1 - t / n)), "straight line"),
+        (after_the_warmup(lambda p, t, n, s: half_wave(t, n)), "left out the peak"),
+        (after_the_warmup(lambda p, t, n, s: p), "should fall"),
+        (lambda s, p, w, n: p * s / w, "takes over"),
+        (lambda s, p, w, n: 0.0123, "returns 0.0123"),
+        (in_the_warmup(lambda s, p, w, n: p), "peak already"),
+        (lambda s, p, w, n: p * half_wave(s - w, n - w), "Before, the rate rises"),
+        (in_the_warmup(lambda s, p, w, n: p * s / n), "divide by n_warmup"),
+        (in_the_warmup(lambda s, p, w, n: s / w), "not to 1"),
+        (in_the_warmup(lambda s, p, w, n: p * (s + 1) / w), "straight line"),
+        (keeps_the_peak, "four arguments"),
+        (0.005, "function"),
     ],
 )
-def test_wrong_errors_are_named(answer, said):
-    assert said in exercises.check_mse(answer)
+def test_wrong_learning_rates_are_named(answer, said):
+    assert said in exercises.check_learning_rate(answer)
 
 
-def test_the_mean_squared_error_is_taken_in_any_form():
-    assert exercises.check_mse(mse) is True
-    assert exercises.check_mse(lambda x, x_hat: ((x_hat - x) ** 2).mean().item())
-    assert exercises.check_mse(lambda x, x_hat: None) is None
+def test_the_learning_rate_of_keras_is_taken():
+    def by_keras(step, peak, n_warmup, n_steps):
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            warmup_target=peak,
+            warmup_steps=n_warmup,
+            decay_steps=n_steps - n_warmup,
+        )
+        return float(schedule(step))
 
-    copied = []
-
-    def copies_the_number(x, x_hat):
-        copied.append(mse(x, x_hat))
-        return copied[0]
-
-    assert "itself" in exercises.check_mse(copies_the_number)
-
-    def spoils_its_arguments(x, x_hat):
-        x -= x_hat
-        return np.mean(x**2)
-
-    assert exercises.check_mse(spoils_its_arguments) is True
+    assert exercises.check_learning_rate(rate) is True
+    assert exercises.check_learning_rate(by_keras) is True
+    assert exercises.check_learning_rate(lambda s, p, w, n: None) is None
 
 
 SHAPE = (5, 4, 1)

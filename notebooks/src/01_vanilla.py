@@ -6,10 +6,9 @@
 # nearly always alike. So it should be possible to describe the image with far fewer
 # numbers, and to draw it again from that description alone. In this lesson you train a
 # neural network that finds such a description by itself, although nobody tells it what
-# a digit is. From 32 numbers each it then draws digits again on which it was not trained.
-# On MNIST its error is less than half of that of principal component analysis, the
-# classical method. You will also find out which half of the network earns this lead, and
-# the answer is not what one would expect.
+# a digit is. On MNIST, with 32 numbers for each image, its error is less than half of that
+# of principal component analysis, the classical method. A second part finds out which half
+# of the network earns this lead, and the answer is not what one would expect.
 #
 # **You will** train a network that squeezes a digit into 32 numbers and draws it again,
 # and find out how much of its lead over simpler methods is due to its code.
@@ -23,15 +22,16 @@
 #
 # **You need** Python, NumPy, and one Keras model that you have trained yourself.
 #
-# **Time** 75 minutes to read, and 20 more for the exercises; all cells together take
-# {{minutes}} minutes on two CPU cores.
+# **Time** 45 minutes to read the first part, which is a lesson of its own, 20 for the
+# second, and 20 for the exercises. All cells together take {{minutes}} minutes on two CPU
+# cores.
 
 # %% [markdown]
 # ## Setup
 #
 # The first lines choose Keras's ***backend***, the library that does the computing. The
-# last line loads the images, fixes the ***seed***, the number from which all random
-# numbers start, and says what this notebook runs on.
+# last line loads the images and fixes the ***seed***, the number from which all random
+# numbers start.
 
 # %% tags=["setup"]
 import os
@@ -50,11 +50,11 @@ plots.use_style()
 images = lesson.start(seed=1)
 
 # %% [markdown]
-# How many images and how many ***epochs*** (passes over all training images) the lesson
-# takes is decided in the next cell. The text speaks of the `full` budget; `quick` is
-# for a fast check that everything runs. Later you will meet cells that hold nothing but
-# `assert`: they are the lesson's claims, as code, and stop the notebook where a claim
-# does not hold. `lesson.on_mnist(images)` is true for MNIST at full budget.
+# The next cell says how many images and how many ***epochs*** (passes over all training
+# images) the lesson takes. The text speaks of the `full` budget; `quick` is for a fast
+# check that everything runs. Cells that hold nothing but `assert` are the lesson's claims,
+# as code, and stop the notebook where a claim does not hold. `lesson.on_mnist(images)` is
+# true for MNIST at full budget.
 
 # %% tags=["budget"]
 budget = lesson.budget(
@@ -80,13 +80,12 @@ budget = lesson.budget(
 # ## What is an autoencoder, and what is it for?
 #
 # An ***autoencoder*** is a neural network that is trained to return its own input. That
-# sounds useless, and it would be, were it not for a narrow place in its middle. The
-# first half of the network, the ***encoder***, turns the image into a short list of
-# numbers, the ***code***. The second half, the ***decoder***, sees nothing but the code
-# and has to draw the image from it. What it draws is called the ***reconstruction***.
-# Because the code is much shorter than the image, the two halves can only succeed
-# together if the code holds what matters about the image and leaves out what can be
-# guessed.
+# would be useless, were it not for a narrow place in its middle. The first half of the
+# network, the ***encoder***, turns the image into a short list of numbers, the ***code***.
+# The second half, the ***decoder***, sees nothing but the code and has to draw the image
+# from it. What it draws is called the ***reconstruction***. Because the code is so short,
+# the two halves can only succeed together if it holds what matters about the image and
+# leaves out what can be guessed.
 #
 # This is the network that you will have trained at the end of this lesson.
 
@@ -98,8 +97,8 @@ plots.architecture(sketch, title="From an image to 32 numbers, and back to an im
 plt.show()
 
 # %% [markdown]
-# A short code that still holds what matters is worth having for many reasons, and this
-# course takes them in turn:
+# A short code that still holds what matters is useful in many ways, and this course takes
+# them in turn:
 #
 # - **compression**: the code is smaller than the image (this lesson and lesson 02;
 #   lesson 03 counts it in bits);
@@ -117,8 +116,8 @@ plt.show()
 #
 # The images come in three parts. We train on the ***training images***. While we work,
 # we compare models on the ***validation images***, which take no part in the training
-# (two sections make an exception, and say so). The ***test images*** choose nothing: no
-# decision in this lesson rests on them, so they can measure the results.
+# (where they do, the text says so). The ***test images*** choose nothing, so they can
+# measure the results in the end.
 
 # %%
 x_train = images.x_train[: budget.n_train]
@@ -133,9 +132,8 @@ plt.show()
 # %% [markdown]
 # ## How small an error is small?
 #
-# Before we train anything, we need a number to compare with. Suppose somebody shows you
-# an autoencoder with an error of 0.05. Is that small? You cannot tell before you know
-# what a model reaches that has understood nothing at all.
+# Suppose somebody shows you an autoencoder with an error of 0.05. Is that small? You cannot
+# tell before you know what a model reaches that has understood nothing at all.
 #
 # We measure how far a reconstruction $\hat x$ is from its image $x$ by the ***mean
 # squared error*** (MSE): take the difference in each of the $p$ pixels, square it, and
@@ -190,24 +188,6 @@ if lesson.on_mnist(images):
     assert 1.6 < error_of_black / baseline < 1.7
 
 # %% [markdown]
-# **Exercise 1.** Write the function `my_mse(x, x_hat)`, with NumPy alone, for two
-# arrays of images of shape `(n, height, width, channels)`. It should return one number.
-
-
-# %% tags=["exercise"]
-def my_mse(x, x_hat):
-    return None  # your formula here
-
-
-# %% tags=["solution"]
-def my_mse(x, x_hat):
-    return np.mean((x - x_hat) ** 2)
-
-
-# %% tags=["nbval-check-output"]
-lesson.check(1, my_mse, exercises.check_mse)
-
-# %% [markdown]
 # ## The smallest autoencoder
 #
 # We begin with one layer in each half, written out in plain Keras. The encoder computes
@@ -260,9 +240,9 @@ plt.show()
 # %% [markdown]
 # Training is ordinary Keras with one unusual thing: the target is the input. `fit` gets
 # `x_train` twice, once as what the network sees and once as what it should return. The
-# MSE between the two is the ***reconstruction loss***. We also hand over the validation
-# images: the network never learns from them, but after each epoch Keras measures the
-# loss on them too. `training.Progress` shows one line while you wait.
+# MSE between the two is the ***reconstruction loss***. The network never learns from the
+# validation images, but after each epoch Keras measures the loss on them too.
+# `training.Progress` shows one line while you wait.
 
 # %%
 smallest.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse")
@@ -296,10 +276,9 @@ plt.show()
 # - Both curves fall together and end close to each other. If the training curve went on
 #   falling alone, the network would be learning its training images by heart, which is
 #   called ***overfitting***. Lesson 02 shows a case.
-# - The first point of the training curve lies above that of the validation curve,
-#   although the training images are the ones that the network has learned from. The
-#   training loss is averaged over the epoch, while the network was still getting
-#   better; the validation loss is measured at the end of the epoch.
+# - The training curve starts above the validation curve, although these are the images
+#   that the network learns from. The training loss is averaged over the epoch, while the
+#   network was still getting better; the validation loss is measured at its end.
 # - It would be wrong to read the quality of a model off its training loss alone. What
 #   counts is the error on images that it has not seen.
 
@@ -371,26 +350,24 @@ plt.show()
 # **What to notice**
 # - On MNIST hardly any of the patterns is a digit. They are red and blue blobs, arcs
 #   and rings that reach over the whole middle of the image.
-# - A digit only appears when the decoder adds up many of them, each as strongly as its
-#   value says. So what the code says about a digit is spread over many values. Nothing in
-#   the loss asks for anything else; lesson 05 adds something that does.
+# - A digit only appears when the decoder adds up many of them, so what the code says about
+#   it is spread over many values. Nothing in the loss asks for anything else; lesson 05
+#   adds something that does.
 
 # %% [markdown]
 # ## A rival of the same size
 #
-# The network beats the average image by far, but that is an easy opponent. A fair rival
-# has to describe an image by 32 numbers as well. The strongest simple one is
-# ***principal component analysis*** (PCA), which is computed directly, without gradient
-# descent.
+# The average image is an easy opponent. A fair rival has to describe an image by 32 numbers
+# as well. The strongest simple one is ***principal component analysis*** (PCA), which is
+# computed directly, without gradient descent.
 #
 # Think of an image as a point in a space with one axis for each pixel. All training
-# images together are a cloud of points in this space. The cloud is not round: it is
-# long in some directions and flat in most others, because pixels depend on each other.
-# The next figure shows such a cloud in two dimensions: each point is one training
-# image, and its two coordinates are the average brightness of its left and of its right
-# half. PCA looks for the direction in which the cloud is longest, then for the longest
-# one at a right angle to the first, and so on. These directions are the ***principal
-# components***.
+# images together are a cloud of points in this space. The cloud is long in some directions
+# and flat in most others, because pixels depend on each other. PCA looks for the direction
+# in which the cloud is longest, then for the longest one at a right angle to the first, and
+# so on. These directions are the ***principal components***. The figure shows them for a
+# cloud in two dimensions, in which each training image has two coordinates, the average
+# brightness of its left and of its right half.
 
 # %%
 middle = image_shape[1] // 2
@@ -433,14 +410,12 @@ plt.show()
 # 1. On the training images no other linear encoder and decoder with $k$ numbers has a
 # lower error; lesson 02 shows why.
 #
-# A rival deserves the same chance. What PCA draws can leave the range from 0 to 1,
-# which the sigmoid of our network cannot, so we set values below 0 to 0 and values
-# above 1 to 1: the result is ***clipped***. Once there is clipping, there is something
-# more to be gained. If all pixels are first multiplied by a ***gain*** above 1 and then
-# shifted by an ***offset***, more of them are clipped to exactly black or white, which
-# most pixels of a digit are. (Without the clipping the best gain would be 1 and the best
-# offset 0, because PCA is already the best linear method.) We choose both numbers on
-# 5,000 training images.
+# A rival deserves the same chance. What PCA draws can leave the range from 0 to 1, which
+# the sigmoid of our network cannot, so we set values below 0 to 0 and values above 1 to 1:
+# the result is ***clipped***. And before the clipping we multiply all pixels by a
+# ***gain*** and add an ***offset***, both chosen on 5,000 training images. With a gain
+# above 1 more pixels are clipped to exactly black or white, which most pixels of a digit
+# are.
 #
 # > **Predict.** Both have 32 numbers for each image. Which error is lower on images
 # > that neither has seen, and by how much?
@@ -487,11 +462,10 @@ plt.show()
 # - On MNIST at full budget the two layers have the lowest error, but a gain and an
 #   offset already close about half of the gap. A rival that is not helped as far as it
 #   can be makes your own model look better than it is.
-#
 # - It would be wrong to say that this network has found a better description of a digit
 #   than PCA. Perhaps it only has the better *decoder*. Nearly all values of its code are
 #   above zero, so its ReLU hardly ever acts, and without it the encoder is as linear as
-#   PCA's. We come back to this question when we have a network that is worth it.
+#   PCA's. The second part of the lesson comes back to this.
 
 # %%
 by_gain = (pca_error - gain_error) / (pca_error - smallest_error)
@@ -509,17 +483,15 @@ if lesson.on_mnist(images):
 # has no activation, so that its values may have any sign and size.
 #
 # The lecture notes from which this course started train this model for 20 epochs with
-# Adam, a learning rate of 0.001 and batches of 128 images. They print its training
-# loss, which begins at 0.0595 and ends at 0.0100, so we can check our work against
-# somebody else's.
+# Adam, a learning rate of 0.001 and batches of 128 images, and print its training loss. So
+# we can check our work against somebody else's.
 #
-# There is something that the notes do not say: from which random weights the training
-# starts. Keras and PyTorch, in which the lecture was written, have different habits.
-# Keras draws the weights of a Dense layer from the range $\pm\sqrt{6 / (n + m)}$ for
-# $n$ inputs and $m$ outputs (***Glorot initialisation***) and sets all biases to zero.
-# PyTorch draws weights and biases from $\pm 1 / \sqrt n$, which is the smaller range in
-# all layers but the last. So we write the model with the ***initialiser*** left open
-# and train it both ways.
+# The notes do not say from which random weights the training starts. They use PyTorch, and
+# here the two libraries differ. Keras draws the weights of a Dense layer from the range
+# $\pm\sqrt{6 / (n + m)}$ for $n$ inputs and $m$ outputs (***Glorot initialisation***) and
+# sets all biases to zero. PyTorch draws weights and biases from $\pm 1 / \sqrt n$, which is
+# the smaller range in all layers but the last. So we write the model with the
+# ***initialiser*** left open and train it both ways.
 
 
 # %%
@@ -567,9 +539,9 @@ def deep_autoencoder(library):
 
 # %% [markdown]
 # `models.Autoencoder` is the package's class for an encoder and a decoder. Like the
-# `Sequential` above it runs one after the other, and it has methods that take arrays
-# and give arrays: `encode`, `decode`, and `reconstruct`, which is both. Given the
-# weights of our smallest model, the package's version of it draws the same images.
+# `Sequential` above it runs one after the other, and it has three methods for arrays:
+# `encode`, `decode`, and `reconstruct`, which is both. Given the weights of our smallest
+# model, the package's version of it draws the same images.
 
 # %%
 packaged = models.dense_autoencoder(
@@ -579,12 +551,11 @@ packaged.set_weights(smallest.get_weights())
 assert np.allclose(packaged.reconstruct(x_val), x_hat_smallest, atol=1e-5)
 
 # %% [markdown]
-# The lecture trained on all 60,000 images of MNIST. To compare fairly we do the same at
-# full budget. In this section the validation images choose nothing, so they may join the
-# training images. In the next one they first choose one number, with models that have not
-# seen them, and only then join. All these models are measured on test images. And because one run depends on chance, each training is repeated from three
-# seeds. In the figures we compare training losses, because those are what the lecture
-# printed.
+# The lecture trained on all 60,000 images of MNIST. At full budget we do the same: the
+# validation images choose nothing in this section, so they may join the training images.
+# And because one run depends on chance, each training is repeated from three seeds. In the
+# figures we compare training losses, because those are what the lecture printed; the table
+# at the end measures all models on test images.
 #
 # > **Predict.** Both initialisations are random. Will the two losses still differ after
 # > 20 epochs?
@@ -664,8 +635,7 @@ if lesson.full():
 #   lecture's points and ends a little below them; the one with Keras's runs far below.
 #   So the initialiser, which is easily overlooked, explains most of the difference
 #   between the lecture's numbers and those of a Keras user. What is left may be chance,
-#   because the lecture's curve is one run, or a detail in which the libraries differ, such
-#   as a small constant of Adam. We have not tested it.
+#   because the lecture's curve is one run. We have not tested it.
 # - Kernels and biases were changed together, so we do not know which of them slows the
 #   training, or why.
 # - It would be wrong to conclude that one library is better. Each of them can be told
@@ -682,15 +652,15 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## A better learning rate
 #
-# So far the ***learning rate***, the size of the steps, was constant. Could another
-# choice do better? There are two ideas. Perhaps the rate is only too small. Or it should
-# be large in the beginning, when all weights are far from where they should be, and small
-# in the end, so that they can settle there.
+# So far the ***learning rate***, the size of the steps, was constant. There are two ideas
+# for a better one. Perhaps the rate is only too small. Or it should be large in the
+# beginning, when all weights are far from where they should be, and small in the end, so
+# that they can settle there.
 #
-# A ***schedule*** changes the rate while the training runs. Ours rises to a peak within
-# the first twentieth of the steps, the ***warm-up***, because the very first steps of
-# Adam rest on few gradients and can be wild, and then falls to zero along half a wave of
-# the cosine. If $t$ counts the steps after the warm-up, $T$ is their number,
+# A ***schedule*** changes the rate while the training runs. Ours rises in a straight line
+# to a peak within the first twentieth of the steps, the ***warm-up***, because the very
+# first steps of Adam rest on few gradients and can be wild. Then it falls to zero along
+# half a wave of the cosine. If $t$ counts the steps after the warm-up, $T$ is their number,
 # and $\eta$ (eta) is the learning rate,
 #
 # $$\eta(t) = \tfrac{1}{2}\,\eta_{\mathrm{peak}} \left(1 + \cos \frac{\pi t}{T}\right)$$
@@ -728,8 +698,31 @@ ax.set_ylim(top=7e-3)  # room for the legend
 plt.show()
 
 # %% [markdown]
-# How large should the peak be? That is a choice, so the validation images make it: we
-# train on the training images alone, once with each of three peaks.
+# **Exercise 1.** Write `learning_rate(step, peak, n_warmup, n_steps)`, with NumPy alone:
+# the learning rate at a step. The first `n_warmup` of all `n_steps` steps are the warm-up,
+# in which the rate rises in a straight line from 0; at step `n_warmup` it is at the peak,
+# and at step `n_steps` back at zero.
+
+
+# %% tags=["exercise"]
+def learning_rate(step, peak, n_warmup, n_steps):
+    return None  # your code here
+
+
+# %% tags=["solution"]
+def learning_rate(step, peak, n_warmup, n_steps):
+    if step < n_warmup:
+        return peak * step / n_warmup
+    t = step - n_warmup
+    return peak / 2 * (1 + np.cos(np.pi * t / (n_steps - n_warmup)))
+
+
+# %% tags=["nbval-check-output"]
+lesson.check(1, learning_rate, exercises.check_learning_rate)
+
+# %% [markdown]
+# How large should the peak be? The validation images choose it: we train on the training
+# images alone, once with each of three peaks.
 
 # %%
 peak_errors = {}
@@ -757,12 +750,11 @@ lesson.Table(
 )
 
 # %% [markdown]
-# (The validation images take no part, so these trainings end a little before the
-# schedule does.) On MNIST at full budget the two larger ones are equally good, and we
-# take 0.005. To tell the two ideas apart we train with all four combinations: the
-# lecture's rate and this one, which is five times as large, each constant and as the
-# peak of a schedule. Layers, first weights, batches and epochs stay what they were. The
-# two that are only there for the comparison are trained from one seed.
+# On MNIST at full budget the two larger ones are equally good, and we take 0.005. To tell
+# the two ideas apart we train, again on all images, with all four combinations: the
+# lecture's rate and this one, which is five times as large, each constant and as the peak
+# of a schedule. Layers, first weights, batches and epochs stay what they were. The two that
+# are only there for the comparison are trained from one seed.
 #
 # > **Predict.** Order the four by their loss at the end. Which idea is right?
 
@@ -811,10 +803,9 @@ lesson.Table(
 # **What to notice**
 # - On MNIST at full budget the large rate with the schedule ends lowest, by much more
 #   than its seeds differ. The large rate alone gains next to nothing, and the schedule
-#   alone loses, from one seed each. So at these two rates neither change helped on its
-#   own, and both together helped a lot. (A schedule also halves the average rate, so with
-#   the small peak its steps may be too short for twenty epochs.) A guess is that large
-#   steps find a good region and only small ones settle in it.
+#   alone loses (one seed each). So at these two rates neither change helped on its own,
+#   and both together helped a lot. A guess is that large steps find a good region and only
+#   small ones settle in it.
 # - In the first epoch both schedules are behind: their rate starts at zero.
 # - It would be wrong to credit the schedule alone just because it came last. Only all
 #   four together show what each change does.
@@ -828,9 +819,246 @@ if lesson.on_mnist(images):
     assert small_losses[0, -1] > keras_losses[:, -1].max()
 
 # %% [markdown]
-# Was it worth while to add layers, or would the two layers have done as well with this
-# schedule? A fair comparison gives them the same images, the same schedule and the same
-# number of epochs.
+# From now on the lessons use the package's function `training.train`, which does what
+# we have just written out: compile with Adam and this schedule, fit, and show the
+# progress line.
+
+# %%
+from_package = training.warmup_cosine(5e-3, len(x_all), 128, budget.epochs)
+assert np.allclose(rates, [float(from_package(step)) for step in some_steps])
+
+# %% [markdown]
+# ## A code that we can see
+#
+# We cannot draw a space with 32 dimensions, but we can draw one with two. The space of
+# all codes is called the ***latent space***: *latent* means hidden, because the codes
+# are not in the data, the network has to find them. Let us train an autoencoder whose
+# code has only two values, so that each image becomes a point in a plane.
+#
+# > **Predict.** The network never sees a label. If we colour each point by the digit
+# > that its image shows, will each digit have a region of its own, or will the colours
+# > be mixed everywhere?
+
+# %%
+keras.utils.set_random_seed(1)
+flat = models.dense_autoencoder(image_shape, hidden_units=(256, 128), latent_dim=2)
+training.train(flat, x_train, epochs=budget.map_epochs, peak=3e-3)
+z_val = flat.encode(x_val)
+print(f"codes of the validation images: shape {z_val.shape}")
+
+# %% [markdown]
+# The left half of the figure shows where the encoder puts the validation images. On the
+# right the decoder draws an image at each of 15 x 15 places of the same plane. Many images
+# crowd together in one corner, so the axes are stretched: the places are chosen so that
+# along each axis equally many images lie between two neighbours, and the ticks say which
+# values belong to them. (The outermost two percent on each side lie on the border.)
+
+# %%
+parts = np.linspace(0.02, 0.98, 15)  # fractions of the images
+z_1 = np.quantile(z_val[:, 0], parts)
+z_2 = np.quantile(z_val[:, 1], parts)
+plane = np.stack(np.meshgrid(z_1, z_2), axis=-1)  # shape (15, 15, 2): all pairs
+decoded = flat.decode(plane.reshape(-1, 2)).reshape(15, 15, *image_shape)
+# The number of the place, 0 to 14, instead of the value: between places in proportion.
+stretched = np.stack(
+    [np.interp(z_val[:, 0], z_1, range(15)), np.interp(z_val[:, 1], z_2, range(15))],
+    axis=1,
+)
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(12, 6.3), layout="constrained")
+plots.latent_scatter(
+    stretched,
+    images.y_val,
+    images.class_names,
+    title="Where the encoder puts the images",
+    ax=left,
+)
+left.set(xlim=(-0.5, 14.5), ylim=(-0.5, 14.5), box_aspect=1, aspect="auto")
+left.set(xlabel="z_1 (stretched)", ylabel="z_2 (stretched)")
+left.set_xticks(range(0, 15, 2), [f"{value:.0f}" for value in z_1[::2]])
+left.set_yticks(range(0, 15, 2), [f"{value:.0f}" for value in z_2[::2]])
+plots.manifold(decoded, z_1, z_2, title="What the decoder draws there", ax=right)
+plt.show()
+
+# %% [markdown]
+# Is such a map worth more than a simpler one? PCA with two components makes a map of
+# the same size. For each image we let the ten nearest points vote which digit it is. To
+# say the most frequent digit every time is the trivial baseline.
+
+# %%
+pca_map = pca.transform(x_val.reshape(len(x_val), n_pixels))[:, :2]
+x_hat_pca_2 = evaluation.pca_reconstruct(pca, x_val, n_components=2, clip=(0, 1))
+flat_error = evaluation.mse(x_val, flat.reconstruct(x_val))
+pca_2_error = evaluation.mse(x_val, x_hat_pca_2)
+keras.utils.set_random_seed(1)
+untrained = models.dense_autoencoder(image_shape, hidden_units=(256, 128), latent_dim=2)
+if images.class_names:
+    most_frequent = np.bincount(images.y_val).max() / len(images.y_val)
+    votes = {
+        "most frequent class": most_frequent,
+        "PCA": evaluation.neighbour_accuracy(pca_map, images.y_val),
+        "untrained": evaluation.neighbour_accuracy(
+            untrained.encode(x_val), images.y_val
+        ),
+        "autoencoder": evaluation.neighbour_accuracy(z_val, images.y_val),
+    }
+else:  # images without labels: nobody knows which votes are right
+    names = ("most frequent class", "PCA", "untrained", "autoencoder")
+    votes = dict.fromkeys(names, np.nan)
+lesson.Table(
+    ("two numbers for each image", "validation MSE", "accuracy of 10 neighbours' vote"),
+    [
+        (
+            "none: average image, most frequent class",
+            baseline,
+            votes["most frequent class"],
+        ),
+        ("PCA", pca_2_error, votes["PCA"]),
+        ("the same network, untrained", "-", votes["untrained"]),
+        ("autoencoder", flat_error, votes["autoencoder"]),
+    ],
+)
+
+# %% [markdown]
+# **What to notice**
+# - On MNIST at full budget most images of one digit lie together although no label was
+#   used; a few digits have more than one region. Look back and forth between the two
+#   halves: the encoder puts images where the decoder draws similar ones.
+# - The map tells much more about the digit than PCA's map of the same size does. Still,
+#   digits that look alike, such as 4 and 9, lie on top of each other.
+# - Where the regions of two digits meet, the decoder draws shapes that are no digits.
+#   Lesson 06 is about this.
+# - It would be wrong to read meaning into the axes. The codes could be rotated, and the
+#   weights with them, without any change of the loss.
+
+# %%
+if lesson.full():
+    assert flat_error < 0.9 * pca_2_error
+if lesson.on_mnist(images):
+    assert flat_error < 0.8 * pca_2_error
+    assert votes["autoencoder"] > max(votes["PCA"], votes["untrained"]) + 0.3
+
+# %% [markdown]
+# **Exercise 2.** Search by codes: write `most_similar(i, codes)`. `codes` is an array of
+# shape `(n, k)`, one code in each row. Return the number of the row that is nearest to row
+# `i`, by the straight distance between the two points, other than `i` itself. Try it on
+# `z_val` when it is accepted: look at `x_val[i]` beside `x_val[most_similar(i, z_val)]`.
+
+
+# %% tags=["exercise"]
+def most_similar(i, codes):
+    return None  # your code here
+
+
+# %% tags=["solution"]
+def most_similar(i, codes):
+    distances = np.sum((codes - codes[i]) ** 2, axis=1)
+    distances[i] = np.inf
+    return int(np.argmin(distances))
+
+
+# %% tags=["nbval-check-output"]
+lesson.check(2, most_similar, exercises.check_most_similar)
+
+# %% [markdown]
+# ## The best and the worst cases
+#
+# An average hides the cases that make it up. Which of the validation images does the
+# two-layer model draw best, and which worst? (At full budget the deep models have been
+# trained on these images, so for them it would not be a fair test.)
+#
+# > **Predict.** Which digit will you find most often among the best, and which kind of
+# > writing among the worst?
+
+# %%
+errors = evaluation.image_errors(x_val, x_hat_smallest)
+order = np.argsort(errors)
+for name, chosen in {"lowest": order[:8], "highest": order[-8:]}.items():
+    plots.image_rows(
+        {"image": x_val[chosen], "reconstruction": x_hat_smallest[chosen]},
+        column_names=[f"MSE {error:.4f}" for error in errors[chosen]],
+        title=f"Two layers: the eight validation images with the {name} error",
+    )
+    plt.show()
+
+# %% [markdown]
+# **What to notice**
+# - On MNIST the lowest errors all belong to a 1: one straight, fairly thick stroke. The
+#   highest belong to wide digits with long, curved strokes. The second part asks what makes
+#   an image hard.
+# - It would be wrong to trust the average error for every image. On unusual ones
+#   strokes are lost or blurred.
+
+# %% [markdown]
+# ## From one image to another
+#
+# A code is a point, so between two codes there is a straight line, and the decoder can
+# draw every point on it. This is called ***interpolation***:
+#
+# $$z(t) = (1 - t)\,z_a + t\,z_b \qquad t = 0, \tfrac14, \tfrac12, \tfrac34, 1$$
+#
+# The same can be done with the pixels themselves, where it is a plain cross-fade.
+#
+# > **Predict.** Halfway between two images, what does the cross-fade show? What do you
+# > expect of the decoder, between two images of one digit and between two digits?
+
+# %%
+deep = scheduled[0]  # the model of the first seed
+
+
+def partner(i, same_class):
+    """Index of the next test image after i that shows the same digit, or another."""
+    matches = images.y_test == images.y_test[i]
+    candidates = np.flatnonzero(matches if same_class else ~matches)
+    candidates = candidates[candidates > i]
+    return candidates[0] if len(candidates) else i + 1
+
+
+def interpolate(a, b):
+    """Five arrays between two arrays, both ends included; shape (5, ...)."""
+    return np.stack([(1 - t) * a + t * b for t in (0, 0.25, 0.5, 0.75, 1)])
+
+
+def interpolations(i, same_class):
+    """Five images between test image i and its partner: by codes, and by pixels."""
+    pair = np.stack([x_test[i], x_test[partner(i, same_class)]])
+    z_a, z_b = deep.encode(pair)
+    return deep.decode(interpolate(z_a, z_b)), interpolate(pair[0], pair[1])
+
+
+# %%
+for words, same_class in (("Within a class", True), ("Across classes", False)):
+    rows = {}
+    for i in (1, 2, 3):
+        by_codes, by_pixels = interpolations(i, same_class)
+        rows[f"pair {i}: codes"] = by_codes
+        rows[f"pair {i}: pixels"] = by_pixels
+    plots.image_rows(
+        rows,
+        column_names=["t = 0", "0.25", "0.5", "0.75", "t = 1"],
+        title=f"{words}: from one test image to another",
+    )
+    plt.show()
+
+# %% [markdown]
+# **What to notice**
+# - At t = 0.5 the cross-fade shows both images at once, each half as bright. The decoder
+#   does so less: several of its images look like one digit, but in others strokes fade
+#   and break on the way, above all across classes.
+# - The ends of the rows called "codes" are reconstructions, not the images themselves.
+# - It would be wrong to say that every point between two codes is a digit. These are
+#   six pairs, and an impression. Lesson 06 finds a measure for it, and a remedy.
+
+# %% [markdown]
+# Here the first part of the lesson ends. If you stop here, read the table of test errors
+# and the summary below.
+#
+# ## Second part: where does the lead come from?
+#
+# ### Was it the layers?
+#
+# Would the two layers have done as well with the schedule? A fair comparison gives them the
+# same images, the same schedule and the same number of epochs.
 
 # %%
 keras.utils.set_random_seed(1)
@@ -862,13 +1090,13 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ### Is it the code, or the decoder?
 #
-# Now to the question from above. The deep model has a far lower error than PCA with as
-# many numbers. Has it found a better *code*, or does it only have a better *decoder*? The
-# two can be separated: keep PCA's code, and train only a decoder that draws from it. We
-# do so with the deep model's own decoder, 32-64-128-784, and with a single layer and a
-# sigmoid, each with a schedule of the same shape and as many epochs as the deep model. The
-# deep decoder keeps the peak that was chosen for the deep model. A single layer has other
-# needs, so it gets a peak of its own, chosen on the validation images.
+# The deep model has a far lower error than PCA with as many numbers. Has it found a better
+# *code*, or does it only have a better *decoder*? The two can be separated: keep PCA's
+# code, and train only a decoder that draws from it. We do so with the deep model's own
+# decoder, 32-64-128-784, and with a single layer and a sigmoid, each with a schedule of the
+# same shape and as many epochs as the deep model. The deep decoder keeps the peak that was
+# chosen for the deep model. A single layer has other needs, so it gets a peak of its own,
+# chosen on the validation images.
 #
 # > **Predict.** PCA's code has never seen a gradient. How near will it come to the deep
 # > model's error, if it gets the deep model's decoder?
@@ -980,7 +1208,7 @@ if lesson.on_mnist(images):
     assert deep_model.max() < 0.85 * ladder["PCA's code, trained deep decoder"].min()
 
 # %% [markdown]
-# **Exercise 2.** If the decoder earns most of the lead, perhaps the encoder need not be
+# **Exercise 3.** If the decoder earns most of the lead, perhaps the encoder need not be
 # deep. Write `lopsided(latent_dim)` in plain Keras: a model from images to images (shape
 # `image_shape`) whose encoder is one Dense layer without activation, and whose decoder
 # has two hidden layers of 64 and 128 units with ReLU before the pixels. The pixels should
@@ -1011,7 +1239,7 @@ def lopsided(latent_dim):
 
 
 # %% tags=["nbval-check-output"]
-lesson.check(2, lopsided, lambda build: exercises.check_lopsided(build, image_shape))
+lesson.check(3, lopsided, lambda build: exercises.check_lopsided(build, image_shape))
 
 # %% tags=["solution"]
 flat_and_deep = lopsided(32)
@@ -1020,183 +1248,22 @@ error = evaluation.mse(x_test, flat_and_deep.predict(x_test, verbose=0))
 print(f"one layer in the encoder, three in the decoder: test MSE {error:.5f}")
 
 # %% [markdown]
-# From now on the lessons use the package's function `training.train`, which does what
-# we have just written out: compile with Adam and this schedule, fit, and show the
-# progress line. Its argument `peak` is the highest learning rate.
-
-# %%
-from_package = training.warmup_cosine(5e-3, len(x_all), 128, budget.epochs)
-assert np.allclose(rates, [float(from_package(step)) for step in some_steps])
-
-# %% [markdown]
-# ## A code that we can see
+# ### What makes an image hard?
 #
-# We cannot draw a space with 32 dimensions, but we can draw one with two. The space of
-# all codes is called the ***latent space***: *latent* means hidden, because the codes
-# are not in the data, the network has to find them. Let us train an autoencoder whose
-# code has only two values, so that each image becomes a point in a plane.
+# Four guesses come to mind for what makes the error of an image large. Perhaps it is the
+# amount of ink: an image that is nearly black has little to get wrong. Perhaps it is how
+# thin the strokes are, since whatever blurs an image loses thin lines first. Perhaps it is
+# the length of the outline, because there the pixels have to change quickly from black to
+# white. Or it is how unusual the image is: the network can only have learned what it has
+# often seen.
 #
-# > **Predict.** The network never sees a label. If we colour each point by the digit
-# > that its image shows, will each digit have a region of its own, or will the colours
-# > be mixed everywhere?
-
-# %%
-keras.utils.set_random_seed(1)
-flat = models.dense_autoencoder(image_shape, hidden_units=(256, 128), latent_dim=2)
-training.train(flat, x_train, epochs=budget.map_epochs, peak=3e-3)
-z_val = flat.encode(x_val)
-print(f"codes of the validation images: shape {z_val.shape}")
-
-# %% [markdown]
-# The left half of the figure shows where the encoder puts the validation images. For
-# the right half the decoder draws an image at each of 15 x 15 places of the same plane.
-# Many images crowd together in one corner. So that we can see them, the axes are
-# stretched: along each axis the places are chosen so that equally many images lie between
-# two neighbours, and the ticks say which values belong to them. (The outermost two percent
-# on each side lie on the border.)
-
-# %%
-parts = np.linspace(0.02, 0.98, 15)  # fractions of the images
-z_1 = np.quantile(z_val[:, 0], parts)
-z_2 = np.quantile(z_val[:, 1], parts)
-plane = np.stack(np.meshgrid(z_1, z_2), axis=-1)  # shape (15, 15, 2): all pairs
-decoded = flat.decode(plane.reshape(-1, 2)).reshape(15, 15, *image_shape)
-# The number of the place, 0 to 14, instead of the value: between places in proportion.
-stretched = np.stack(
-    [np.interp(z_val[:, 0], z_1, range(15)), np.interp(z_val[:, 1], z_2, range(15))],
-    axis=1,
-)
-
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 6.3), layout="constrained")
-plots.latent_scatter(
-    stretched,
-    images.y_val,
-    images.class_names,
-    title="Where the encoder puts the images",
-    ax=left,
-)
-left.set(xlim=(-0.5, 14.5), ylim=(-0.5, 14.5), box_aspect=1, aspect="auto")
-left.set(xlabel="z_1 (stretched)", ylabel="z_2 (stretched)")
-left.set_xticks(range(0, 15, 2), [f"{value:.0f}" for value in z_1[::2]])
-left.set_yticks(range(0, 15, 2), [f"{value:.0f}" for value in z_2[::2]])
-plots.manifold(decoded, z_1, z_2, title="What the decoder draws there", ax=right)
-plt.show()
-
-# %% [markdown]
-# Is such a map worth more than a simpler one? PCA with two components makes a map of
-# the same size. For each image we let the ten nearest points vote which digit it is. To
-# say the most frequent digit every time is the trivial baseline.
-
-# %%
-pca_map = pca.transform(x_val.reshape(len(x_val), n_pixels))[:, :2]
-x_hat_pca_2 = evaluation.pca_reconstruct(pca, x_val, n_components=2, clip=(0, 1))
-flat_error = evaluation.mse(x_val, flat.reconstruct(x_val))
-pca_2_error = evaluation.mse(x_val, x_hat_pca_2)
-keras.utils.set_random_seed(1)
-untrained = models.dense_autoencoder(image_shape, hidden_units=(256, 128), latent_dim=2)
-if images.class_names:
-    most_frequent = np.bincount(images.y_val).max() / len(images.y_val)
-    votes = {
-        "most frequent class": most_frequent,
-        "PCA": evaluation.neighbour_accuracy(pca_map, images.y_val),
-        "untrained": evaluation.neighbour_accuracy(
-            untrained.encode(x_val), images.y_val
-        ),
-        "autoencoder": evaluation.neighbour_accuracy(z_val, images.y_val),
-    }
-else:  # images without labels: nobody knows which votes are right
-    names = ("most frequent class", "PCA", "untrained", "autoencoder")
-    votes = dict.fromkeys(names, np.nan)
-lesson.Table(
-    ("two numbers for each image", "validation MSE", "accuracy of 10 neighbours' vote"),
-    [
-        (
-            "none: average image, most frequent class",
-            baseline,
-            votes["most frequent class"],
-        ),
-        ("PCA", pca_2_error, votes["PCA"]),
-        ("the same network, untrained", "-", votes["untrained"]),
-        ("autoencoder", flat_error, votes["autoencoder"]),
-    ],
-)
-
-# %% [markdown]
-# **What to notice**
-# - On MNIST at full budget most images of one digit lie together although no label was
-#   used; a few digits have more than one region. Look back and forth between the two
-#   halves: the encoder puts images where the decoder draws similar ones.
-# - The map tells much more about the digit than PCA's map of the same size does. Still,
-#   digits that look alike, such as 4 and 9, lie on top of each other.
-# - Where the regions of two digits meet, the decoder draws shapes that are no digits.
-#   Lesson 06 is about this.
-# - It would be wrong to read meaning into the axes. The codes could be rotated, and the
-#   weights with them, without any change of the loss.
-
-# %%
-if lesson.full():
-    assert flat_error < 0.9 * pca_2_error
-if lesson.on_mnist(images):
-    assert flat_error < 0.8 * pca_2_error
-    assert votes["autoencoder"] > max(votes["PCA"], votes["untrained"]) + 0.3
-
-# %% [markdown]
-# **Exercise 3.** Search by codes: write `most_similar(i, codes)`. `codes` is an array of
-# shape `(n, k)`, one code in each row. Return the number of the row that is nearest to row
-# `i`, by the straight distance between the two points, other than `i` itself. Try it on
-# `z_val` when it is accepted: look at `x_val[i]` beside `x_val[most_similar(i, z_val)]`.
-
-
-# %% tags=["exercise"]
-def most_similar(i, codes):
-    return None  # your code here
-
-
-# %% tags=["solution"]
-def most_similar(i, codes):
-    distances = np.sum((codes - codes[i]) ** 2, axis=1)
-    distances[i] = np.inf
-    return int(np.argmin(distances))
-
-
-# %% tags=["nbval-check-output"]
-lesson.check(3, most_similar, exercises.check_most_similar)
-
-# %% [markdown]
-# ## The best and the worst cases
-#
-# An average hides the cases that make it up. Let us see which of the validation images
-# the two-layer model draws best, and which worst. (At full budget the deep models have
-# been trained on these images, so for them it would not be a fair test.)
-#
-# > **Predict.** Which digit will you find most often among the best, and which kind of
-# > writing among the worst?
-
-# %%
-errors = evaluation.image_errors(x_val, x_hat_smallest)
-order = np.argsort(errors)
-for name, chosen in {"lowest": order[:8], "highest": order[-8:]}.items():
-    plots.image_rows(
-        {"image": x_val[chosen], "reconstruction": x_hat_smallest[chosen]},
-        column_names=[f"MSE {error:.4f}" for error in errors[chosen]],
-        title=f"Two layers: the eight validation images with the {name} error",
-    )
-    plt.show()
-
-# %% [markdown]
-# What makes an image hard? Four guesses come to mind. Perhaps it is the amount of ink:
-# an image that is nearly black has little to get wrong. Perhaps it is how thin the strokes
-# are, since whatever blurs an image loses thin lines first. Perhaps it is the length of the
-# outline, because there the pixels have to change quickly from black to white. Or it is how
-# unusual the image is: the network can only have learned what it has often seen.
-#
-# All four can be tested. For the ink we take the error of a black sheet, which measures
-# nothing else; for the outline the error of the image itself, blurred over 3 x 3 pixels;
-# for the unusual the error of the most similar one of 20,000 training images, taken as the
-# reconstruction. For the thickness we take the average distance of a stroke's pixels to the
-# nearest dark one. Then we ask how strongly each of them goes together with the network's
-# error, by the ***correlation***: from -1, one falls as the other rises, through 0, no
-# linear relation, to 1, they rise together along a line.
+# For the ink we take the error of a black sheet, which measures nothing else; for the
+# outline the error of the image itself, blurred over 3 x 3 pixels; for the unusual the
+# error of the most similar one of 20,000 training images, taken as the reconstruction. For
+# the thickness we take the average distance of a stroke's pixels to the nearest dark one.
+# Then we ask how strongly each of them goes together with the two-layer network's error, by
+# the ***correlation***: from -1, one falls as the other rises, through 0, no linear
+# relation, to 1, they rise together along a line.
 #
 # > **Predict.** Which of the four goes together with the error, and which does not?
 
@@ -1235,17 +1302,14 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - On MNIST the lowest errors all belong to a 1: one straight, fairly thick stroke. The
-#   highest belong to wide digits with long, curved strokes.
 # - On MNIST at full budget the error goes together with the outline and with how unusual an
 #   image is, about equally, and only weakly with ink and thickness. So it is not thin
 #   strokes that are hard, but many of them. The two strong ones go together with each
 #   other as well, and a correlation does not prove a cause.
-# - A measure does not always measure what one has in mind. The error of the blurred image
-#   looks like a measure of fine strokes. But a thick stroke has two edges, too, as long as
-#   those of a thin one, and it is at the edges that blurring changes the image.
-# - It would be wrong to trust the average error for every image. On unusual ones
-#   strokes are lost or blurred.
+# - It would be wrong to believe that a measure measures what one has in mind. The error of
+#   the blurred image looks like a measure of fine strokes. But a thick stroke has two edges,
+#   too, as long as those of a thin one, and it is at the edges that blurring changes the
+#   image.
 
 # %%
 if lesson.on_mnist(images):
@@ -1259,72 +1323,12 @@ if lesson.on_mnist(images):
     assert (images.y_val[order[:8]] == 1).all()
 
 # %% [markdown]
-# ## From one image to another
-#
-# A code is a point, so between two codes there is a straight line, and the decoder can
-# draw every point on it. This is called ***interpolation***:
-#
-# $$z(t) = (1 - t)\,z_a + t\,z_b \qquad t = 0, \tfrac14, \tfrac12, \tfrac34, 1$$
-#
-# The same can be done with the pixels themselves, where it is a plain cross-fade.
-#
-# > **Predict.** Halfway between two images, what does the cross-fade show? What do you
-# > expect of the decoder, between two images of one digit and between two digits?
-
-# %%
-deep = scheduled[0]  # the model of the first seed
-
-
-def partner(i, same_class):
-    """Index of the next test image after i that shows the same digit, or another."""
-    matches = images.y_test == images.y_test[i]
-    candidates = np.flatnonzero(matches if same_class else ~matches)
-    candidates = candidates[candidates > i]
-    return candidates[0] if len(candidates) else i + 1
-
-
-def interpolate(a, b):
-    """Five arrays between two arrays, both ends included; shape (5, ...)."""
-    return np.stack([(1 - t) * a + t * b for t in (0, 0.25, 0.5, 0.75, 1)])
-
-
-def interpolations(i, same_class):
-    """Five images between test image i and its partner: by codes, and by pixels."""
-    pair = np.stack([x_test[i], x_test[partner(i, same_class)]])
-    z_a, z_b = deep.encode(pair)
-    return deep.decode(interpolate(z_a, z_b)), interpolate(pair[0], pair[1])
-
-
-# %%
-for words, same_class in (("Within a class", True), ("Across classes", False)):
-    rows = {}
-    for i in (1, 2, 3):
-        by_codes, by_pixels = interpolations(i, same_class)
-        rows[f"pair {i}: codes"] = by_codes
-        rows[f"pair {i}: pixels"] = by_pixels
-    plots.image_rows(
-        rows,
-        column_names=["t = 0", "0.25", "0.5", "0.75", "t = 1"],
-        title=f"{words}: from one test image to another",
-    )
-    plt.show()
-
-# %% [markdown]
-# **What to notice**
-# - At t = 0.5 the cross-fade shows both images at once, each half as bright. The decoder
-#   does so less: several of its images look like one digit, but in others strokes fade
-#   and break on the way, above all across classes.
-# - The ends of the rows called "codes" are reconstructions, not the images themselves.
-# - It would be wrong to say that every point between two codes is a digit. These are
-#   six pairs, and an impression. Lesson 06 finds a measure for it, and a remedy.
-
-# %% [markdown]
 # ## The numbers of this lesson
 #
 # We measure the models on the test images, which no choice has used. On MNIST at full
 # budget the deep models, the two layers with the schedule and the decoders for PCA's code
-# were trained on all 60,000 images, the others on 55,000. Where a model was trained from several seeds, the
-# table shows the mean and, after the sign ±, the standard deviation.
+# were trained on all 60,000 images, the others on 55,000. Where a model was trained from
+# several seeds, the table shows the mean and, after the sign ±, the standard deviation.
 
 
 # %%
