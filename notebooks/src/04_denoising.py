@@ -1009,7 +1009,7 @@ plots.curves(
     {f"trained at {level}": gains for level, gains in ahead.items()} | {"blind": 0.0},
     xlabel="standard deviation of the noise",
     ylabel="PSNR minus that of the blind network (dB)",
-    title="A specialist gains little at its own level, and loses much elsewhere",
+    title="Three specialists against the blind network",
 )
 plt.show()
 lesson.Table(
@@ -1027,10 +1027,9 @@ lesson.Table(
 #   less than half a decibel. These are single runs; above, the three seeds of one network
 #   differed by a standard deviation of about 0.04 dB. A guess at the reason: the noise itself
 #   shows how strong it is, so little is lost by not being told.
-# - "Elsewhere" in the title means above all weaker noise: where it is much weaker than they
-#   have learned, all three lose about a decibel or more. A guess is that they smooth away what was
-#   no noise. Where it is stronger, only the one for 0.25 loses as much; the one for 0.75 does
-#   not lose at all.
+# - Where the noise is much weaker than they have learned, all three lose about a decibel or
+#   more. A guess is that they smooth away what was no noise. Where it is stronger, only the
+#   one for 0.25 loses as much; the one for 0.75 does not lose at all.
 # - It would be wrong to train a specialist for a camera whose noise you only guess, above all
 #   if the noise may be weaker than your guess.
 
