@@ -187,23 +187,32 @@ def in_one_order(lesson, solution):
 
     Returns:
         List of cells of both. Of those that stand in both it holds the lesson's, and
-        the solution's too where it is the first code after a solution: the check.
+        the solution's too where it is the first code after a stub: the check.
     """
     cells = []
     answers = []  # of the exercise whose check comes next
+    waiting = False  # for the check of an exercise
     others = iter(solution)
     for cell in lesson:
-        cells.append(cell)
         if "exercise" in cell.metadata.get("tags", ()):
+            waiting = True
+            cells.append(cell)
             continue
+        only_in_solution = []
         for other in others:
             if other.id == cell.id:
                 break
-            answers.append(other)
-        if answers and cell.cell_type == "code":
+            only_in_solution.append(other)
+        if not waiting:
+            cells += [*only_in_solution, cell]
+            continue
+        answers += only_in_solution
+        cells.append(cell)
+        if cell.cell_type == "code":
             cells += [*answers, other]
             answers = []
-    return cells
+            waiting = False
+    return [*cells, *others]
 
 
 def number_cells(book):

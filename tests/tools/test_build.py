@@ -117,6 +117,18 @@ def test_a_solution_runs_where_its_exercise_stands_and_nothing_runs_twice(source
         assert later.execution_count == code(path)[4].execution_count == 5
 
 
+def test_what_a_solution_adds_after_the_check_runs_once_and_repeats_nothing(source):
+    source.write_text(
+        SOURCE
+        + '\n# %% tags=["solution"]\nadded = globals().get("added", 0) + 1\nadded\n'
+        "\n# %%\nruns = globals().get('runs', 0) + 1\nruns\n"
+    )
+    assert build.main(["09_x", "--execute"]) == 0
+    _, solution = build.targets(source)
+    added = code(solution)[4:]
+    assert [cell.outputs[0].data["text/plain"] for cell in added] == ["1", "1"]
+
+
 def test_minutes_of_a_busy_machine_are_an_upper_bound(source, monkeypatch, capsys):
     monkeypatch.setattr(build.psutil, "getloadavg", lambda: (3.0, 0.1, 0.1))
     assert build.main(["09_x", "--execute"]) == 0
