@@ -14,11 +14,11 @@ __all__ = [
     "check_average_bits",
     "check_best_relu",
     "check_epochs_trained",
-    "check_error_ratio",
     "check_gain_and_offset",
     "check_learning_rate",
     "check_line_angle",
     "check_lopsided",
+    "check_mask",
     "check_most_similar",
     "check_receptive_field",
     "check_streaks",
@@ -49,6 +49,8 @@ def check_learning_rate(learning_rate):
     }
     if received[35] is None:
         return None
+    if received[3] is None:
+        return "In the warm-up it returns None: does every branch end in a return?"
     call = "learning_rate({}, peak=0.4, n_warmup=10, n_steps=110)"
     t = 25  # step 35, less the warm-up
     fall = 1 + np.cos(np.pi * t / 100)
@@ -202,7 +204,9 @@ def check_most_similar(most_similar):
     """
     if not callable(most_similar):
         return "most_similar should be a function: def most_similar(i, codes)."
-    codes = np.array([[1.0, 1], [-5, -3], [6, 4.2], [1.2, 6], [2.5, 0.5], [9, -2]])
+    codes = np.array(
+        [[1.0, 1], [-3, 4], [-5, -3], [6, 4.2], [1.2, 6], [-2, 3], [2.5, 0.5], [9, -2]]
+    )
     received = most_similar(0, codes.copy())
     if received is None:
         return None
@@ -210,19 +214,21 @@ def check_most_similar(most_similar):
         return f"It should return the number of a row. It returns {received!r}."
     sentences = {
         0: "That is the row itself: look for the nearest of the others.",
-        1: "Square the differences before you add them up, or they cancel each other.",
-        2: "The largest product is not the smallest distance.",
-        3: "Compare all values of a code, not the first one alone.",
-        5: "That is the farthest row.",
+        1: "Add the squares up along each row, with axis=1, not along the columns.",
+        2: "Square the differences before you add them up, or they cancel each other.",
+        3: "The largest product is not the smallest distance.",
+        4: "Compare all values of a code, not the first one alone.",
+        5: "Numbers shift where a row is left out: row 6 is number 5 without row 0.",
+        7: "That is the farthest row.",
     }
-    if received != 4:
+    if received != 6:
         return sentences.get(
-            int(received), f"For row 0 of {codes.tolist()} it should return 4."
+            int(received), f"For row 0 of {codes.tolist()} it should return 6."
         )
-    if most_similar(5, codes.copy()) != 2:
+    if most_similar(7, codes.copy()) != 3:
         return (
-            f"It is right for row 0 of {codes.tolist()}, but for row 5 it should "
-            "return 2: by the straight distance, and not for one case only."
+            f"It is right for row 0 of {codes.tolist()}, but for row 7 it should "
+            "return 3: by the Euclidean distance, and not for one case only."
         )
     return True
 
@@ -349,6 +355,8 @@ def check_best_relu(answer, x):
         ),
         "Square the differences before you average.": float(np.mean(negative)),
         "That is the root of it.": np.sqrt(right),
+        "There is nothing to divide by 4 here: the unit is that of standard.": right
+        / 4,
         "Those are the values that the ReLU can reach. What of the others?": (
             float(np.mean(np.maximum(x, 0).astype("float64") ** 2))
         ),
@@ -359,6 +367,8 @@ def check_best_relu(answer, x):
             float(np.mean(x.astype("float64") ** 2))
         ),
     }
+    if abs(answer - right) < 0.001 * right and not np.isclose(answer, right, rtol=1e-4):
+        return "Right, but rounded: give six decimals or more."
     hint = "What is the best output for a pixel below 0, and what for one above?"
     return _compare(answer, right, mistakes, hint)
 
@@ -548,50 +558,6 @@ def check_receptive_field(receptive_field):
     return True
 
 
-def check_error_ratio(error_ratio):
-    """Whether a function turns a gain in decibels into a ratio of errors. Lesson 04.
-
-    Args:
-        error_ratio: Function of the PSNR before and after, in decibels.
-
-    Returns:
-        True; None if the function returns None; or a sentence on the likely mistake.
-    """
-    if not callable(error_ratio):
-        return (
-            "error_ratio should be a function of two numbers: "
-            "def error_ratio(before, after)."
-        )
-    before, after = 9.0, 15.0
-    received = error_ratio(before, after)
-    if received is None:
-        return None
-    if np.shape(received):
-        return f"It returns an array of shape {np.shape(received)}, not one number."
-    right = 10 ** ((before - after) / 10)
-    mistakes = {
-        "That is the error before divided by the one after: turn it round.": 1 / right,
-        "That is the ratio of the roots: the formula has 10 log10, not 20 log10.": (
-            10 ** ((before - after) / 20)
-        ),
-        "Decibels are tenths: divide the difference by 10 first.": (
-            10 ** (before - after)
-        ),
-        "The logarithm of the formula is that of base 10.": (
-            np.exp((before - after) / 10)
-        ),
-        "Decibels are logarithms: their ratio is not the ratio of the errors.": (
-            before / after
-        ),
-        "That is the difference in decibels: turn it into a ratio.": after - before,
-    }
-    hint = (
-        f"From 9 to 15 dB it should return {right:.3f}, and it returns "
-        f"{float(received):.3f}."
-    )
-    return _compare(received, right, mistakes, hint)
-
-
 def check_streaks(streaks):
     """Whether a function turns random columns of images white. Lesson 04.
 
@@ -604,11 +570,20 @@ def check_streaks(streaks):
     if not callable(streaks):
         return "streaks should be a function: def streaks(x, rate, rng)."
     grey = np.full((400, 12, 30, 3), 0.5, "float32")
-    received = streaks(grey, 0.3, np.random.default_rng(0))
+    try:
+        received = streaks(grey, 0.3, np.random.default_rng(0))
+    except (IndexError, ValueError) as error:
+        return (
+            "It stops. In images of shape (n, height, width, channels) the columns are "
+            f"counted by x.shape[2]. NumPy says: {error}"
+        )
+    if not (grey == 0.5).all():
+        return (
+            "The array x was changed: write into a copy, or use np.where, and return "
+            "the result."
+        )
     if received is None:
         return None
-    if not (grey == 0.5).all():
-        return "The array x was changed: write into a copy, or use np.where."
     received = np.asarray(received)
     if received.shape != grey.shape:
         return f"It should keep the shape {grey.shape}. It returns {received.shape}."
@@ -617,14 +592,17 @@ def check_streaks(streaks):
     white = received == 1
     if white.all() or not white.any():
         return "With rate 0.3 some columns should turn white, and others not."
+    pixels = white.any(axis=3)
+    if (pixels.all(axis=(1, 2)) | ~pixels.any(axis=(1, 2))).all():
+        return "Whole images turned white: draw one number for each column."
+    if (pixels.all(axis=2) | ~pixels.any(axis=2)).all():
+        return "Those are rows: a streak runs from top to bottom, in one column."
+    if not np.isin(pixels.mean(axis=1), (0, 1)).all():
+        return "Pixels turned white one by one: draw one number for each column."
     if (white != white[..., :1]).any():
         return "A streak is white, in all channels: draw once for all of them."
     white = white[..., 0]
-    if (white.all(axis=2) | ~white.any(axis=2)).all():
-        return "Those are rows: a streak runs from top to bottom, in one column."
     columns = white.mean(axis=1)  # of each image: what of a column is white
-    if not np.isin(columns, (0, 1)).all():
-        return "Pixels turned white one by one: draw one number for each column."
     if (columns == columns[0]).all():
         return "All images have the same streaks: draw for each image anew."
     if abs(columns.mean() - 0.7) < 0.03:
@@ -637,10 +615,70 @@ def check_streaks(streaks):
             "Each image has the same number of streaks: columns should turn white "
             "independently of each other."
         )
+    if not (np.asarray(streaks(grey, 1.0, np.random.default_rng(0))) == 1).all():
+        return "With rate 1 all columns should turn white: use the argument rate."
     again = np.asarray(streaks(grey, 0.3, np.random.default_rng(0)))
     others = np.asarray(streaks(grey, 0.3, np.random.default_rng(1)))
     if not np.array_equal(again, received) or np.array_equal(others, received):
         return "Draw from rng, so that the caller decides about the random numbers."
+    return True
+
+
+def check_mask(mask_class):
+    """Whether a class is a Keras layer that masks pixels in training. Lesson 04.
+
+    Args:
+        mask_class: Class, or a function that makes a layer of a rate.
+
+    Returns:
+        True; None if the layer returns None; or a sentence on the likely mistake.
+    """
+    if not callable(mask_class) or isinstance(mask_class, keras.layers.Layer):
+        return "Mask should be the class, not a layer: class Mask(keras.layers.Layer)."
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.2, 1, (300, 8, 9, 1)).astype("float32")
+    try:
+        layer = mask_class(0.3)
+        outputs = [layer(x, training=True), layer(x, training=True)]
+        outputs.append(layer(x, training=False))
+    except (AttributeError, TypeError, ValueError) as error:
+        return f"Making the layer with Mask(0.3), or calling it, stops: {error}"
+    if any(output is None for output in outputs):
+        if outputs[0] is None:
+            return None
+        return "In training it returns an image, and otherwise None."
+    outputs = [keras.ops.convert_to_numpy(output) for output in outputs]
+    if any(output.shape != x.shape for output in outputs):
+        return f"It should keep the shape {x.shape}. It returns {outputs[0].shape}."
+    first, second, outside = outputs
+    if np.array_equal(first, x):
+        if not np.array_equal(outside, x):
+            return (
+                "It masks outside of training and not in it: turn the question round."
+            )
+        return "In training nothing is masked."
+    if not np.array_equal(outside, x):
+        return "Outside of training the images should stay as they are."
+    kept = first != 0
+    ratio = first[kept] / x[kept]
+    if np.allclose(ratio, 1 / 0.7, rtol=1e-3):
+        return "Dropout also divides what is left by 1 - rate. A mask does not."
+    if not np.allclose(ratio, 1):
+        return "A pixel that is not masked should stay as it is."
+    if (kept == kept[:1]).all():
+        return "All images have the same mask: draw one number for each pixel of each."
+    masked = 1 - kept.mean()
+    if abs(masked - 0.7) < 0.03:
+        return "Pixels are masked with the probability 1 - rate: turn the sign round."
+    if abs(masked - 0.3) > 0.03:
+        return f"With rate 0.3, {masked:.0%} of the pixels were masked."
+    if np.isin(kept.mean(axis=(1, 2, 3)), (0, 1)).all():
+        return "Whole images are masked: draw one number for each pixel."
+    if np.array_equal(first, second):
+        return (
+            "Two calls give the same mask: draw in call, with a "
+            "keras.random.SeedGenerator that __init__ makes."
+        )
     return True
 
 
@@ -662,7 +700,11 @@ def check_gain_and_offset(gain_and_offset):
     received = gain_and_offset(filtered.copy(), x.copy())
     if received is None:
         return None
-    if np.shape(received) != (2,):
+    try:
+        received = np.array([float(value) for value in received])
+    except (TypeError, ValueError):
+        return "It should return two numbers: return gain, offset."
+    if received.shape != (2,):
         return "It should return two numbers: return gain, offset."
     y_mean, x_mean = filtered.mean(), x.mean()
     covariance = np.mean((filtered - y_mean) * (x - x_mean))
@@ -673,7 +715,7 @@ def check_gain_and_offset(gain_and_offset):
     no_offset = np.sum(filtered * x) / np.sum(filtered**2)
     mistakes = {
         "The order is gain, offset.": (offset, gain),
-        "You fitted the filtered images to the clean ones: do it the other way.": (
+        "gain * filtered + offset should come near x: you fitted x to filtered.": (
             backwards,
             y_mean - backwards * x_mean,
         ),
@@ -688,11 +730,22 @@ def check_gain_and_offset(gain_and_offset):
             no_offset,
             x_mean - no_offset * y_mean,
         ),
-        "Divide the covariance by the variance, not by the standard deviation.": (
-            covariance / filtered.std(),
-            x_mean - covariance / filtered.std() * y_mean,
-        ),
+        "The gain is right, and the offset has the wrong sign.": (gain, -offset),
     }
+    gains = {
+        "Divide the covariance by the variance, not by the standard deviation.": (
+            covariance / filtered.std()
+        ),
+        "That is the correlation: divide by the variance of the filtered images.": (
+            covariance / filtered.std() / x.std()
+        ),
+        "np.cov divides by n - 1 and np.var by n: take the same for both.": (
+            gain * x.size / (x.size - 1)
+        ),
+        "Take the mean of the products, not their sum.": gain * x.size,
+    }
+    for sentence, value in gains.items():
+        mistakes[sentence] = (value, x_mean - value * y_mean)
     if np.allclose(received, (gain, offset), rtol=1e-4):
         return True
     for sentence, value in mistakes.items():

@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
-from aelab import evaluation, exercises
+from aelab import corruption, evaluation, exercises
 
 
 def rate(step, peak, n_warmup, n_steps):
@@ -71,6 +72,7 @@ def keeps_the_peak(step, peak, n_warmup, n_steps):
         (in_the_warmup(lambda s, p, w, n: p * s / n), "divide by n_warmup"),
         (in_the_warmup(lambda s, p, w, n: s / w), "not to 1"),
         (in_the_warmup(lambda s, p, w, n: p * (s + 1) / w), "straight line"),
+        (lambda s, p, w, n: rate(s, p, w, n) if s >= w else None, "every branch"),
         (keeps_the_peak, "four arguments"),
         (0.005, "function"),
     ],
@@ -192,6 +194,11 @@ def lowest(i, values):
     return min((j for j in range(len(values)) if j != i), key=lambda j: values[j])
 
 
+def nearest(codes, z):
+    """The number of the row that is nearest to z."""
+    return int(np.argmin(np.sum((codes - z) ** 2, axis=1)))
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -200,10 +207,12 @@ def lowest(i, values):
         (lambda i, c: lowest(i, -c @ c[i]), "product"),
         (lambda i, c: lowest(i, np.abs(c - c[i])[:, 0]), "first"),
         (lambda i, c: lowest(i, np.sum(c - c[i], axis=1)), "cancel"),
-        (lambda i, c: lowest(i, np.sum(np.abs(c - c[i]), axis=1)), "straight"),
+        (lambda i, c: lowest(i, np.sum(np.abs(c - c[i]), axis=1)), "Euclidean"),
         (lambda i, c: np.sort(np.sum((c - c[i]) ** 2, axis=1))[1], "number of a row"),
-        (lambda i, c: 4, "one case only"),
-        (lambda i, c: 77, "should return 4"),
+        (lambda i, c: 6, "one case only"),
+        (lambda i, c: lowest(i, np.sum((c - c[i]) ** 2, axis=0)), "axis=1"),
+        (lambda i, c: nearest(np.delete(c, i, axis=0), c[i]), "shift"),
+        (lambda i, c: 77, "should return 6"),
         (3, "function"),
     ],
 )
@@ -212,10 +221,10 @@ def test_wrong_neighbours_are_named(answer, said):
 
 
 def test_the_nearest_code_is_taken():
-    def nearest(i, codes):
+    def right(i, codes):
         return lowest(i, np.linalg.norm(codes - codes[i], axis=1))
 
-    assert exercises.check_most_similar(nearest) is True
+    assert exercises.check_most_similar(right) is True
     assert exercises.check_most_similar(lambda i, c: None) is None
 
 
@@ -335,6 +344,8 @@ def test_the_best_that_a_relu_can_do_is_taken():
     assert "What of the others" in check(np.mean(np.maximum(x, 0) ** 2))
     assert "not limited to 1" in check(evaluation.mse(x, np.clip(x, 0, 1)))
     assert "give 0 everywhere" in check(np.mean(x**2))
+    assert "divide by 4" in check(evaluation.mse(x, np.maximum(x, 0)) / 4)
+    assert "rounded" in check(evaluation.mse(x, np.maximum(x, 0)) * 1.0005)
     assert "one number" in check("0.3")
     assert "What is the best output" in check(0.3)
 
@@ -479,32 +490,6 @@ def test_the_receptive_field_is_that_of_a_gradient():
     assert exercises.check_receptive_field(lambda convolutions: None) is None
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda before, after: 10 ** ((after - before) / 10), "turn it round"),
-        (lambda before, after: 10 ** ((before - after) / 20), "roots"),
-        (lambda before, after: 10 ** (before - after), "tenths"),
-        (lambda before, after: np.exp((before - after) / 10), "base 10"),
-        (lambda before, after: before / after, "logarithms"),
-        (lambda before, after: after - before, "difference"),
-        (lambda before, after: 0.5, "should return 0.251"),
-        (lambda before, after: np.ones(2), "array"),
-        (0.25, "function"),
-    ],
-)
-def test_wrong_ratios_are_named(answer, said):
-    assert said in exercises.check_error_ratio(answer)
-
-
-def test_the_ratio_of_errors_is_taken():
-    def ratio(before, after):
-        return 10 ** (-after / 10) / 10 ** (-before / 10)
-
-    assert exercises.check_error_ratio(ratio) is True
-    assert exercises.check_error_ratio(lambda before, after: None) is None
-
-
 def whiten(x, white):
     return np.where(white, np.float32(1), x)
 
@@ -523,6 +508,13 @@ def as_many(x, rate, rng):
     ("answer", "said"),
     [
         (in_place, "was changed"),
+        (lambda x, rate, rng: in_place(x, rate, rng) is None or None, "was changed"),
+        (
+            lambda x, rate, rng: whiten(x, rng.random((400, 1, 12, 1)) < rate),
+            "shape[2]",
+        ),
+        (lambda x, rate, rng: whiten(x, rng.random((400, 1, 1, 1)) < rate), "Whole"),
+        (lambda x, rate, rng: whiten(x, rng.random(x.shape) < rate), "one by one"),
         (
             lambda x, rate, rng: whiten(x, rng.random((len(x), 12, 1, 1)) < rate),
             "rows",
@@ -561,6 +553,10 @@ def as_many(x, rate, rng):
         (as_many, "same number"),
         (lambda x, rate, rng: x[..., 0], "keep the shape"),
         (lambda x, rate, rng: x * 0, "or be 1"),
+        (
+            lambda x, rate, rng: whiten(x, rng.random((len(x), 1, 30, 1)) < 0.3),
+            "argument rate",
+        ),
         (np.ones(3), "function"),
     ],
 )
@@ -574,6 +570,101 @@ def test_streaks_are_taken():
 
     assert exercises.check_streaks(streaks) is True
     assert exercises.check_streaks(lambda x, rate, rng: None) is None
+
+
+class Mask(keras.layers.Layer):
+    """Masks pixels in training, as it should."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate = rate
+        self.seed = keras.random.SeedGenerator(0)
+
+    def kept(self, shape):
+        return keras.random.uniform(shape, seed=self.seed) >= self.rate
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        return ops.where(self.kept(ops.shape(x)), x, 0.0)
+
+
+class Always(Mask):
+    def call(self, x, training=False):
+        return super().call(x, training=True)
+
+
+class Never(Mask):
+    def call(self, x, training=False):
+        return x
+
+
+class TheOtherWay(Mask):
+    def call(self, x, training=False):
+        return super().call(x, training=not training)
+
+
+class LeavesOne(Mask):
+    def call(self, x, training=False):
+        return super().call(x, training) if training else None
+
+
+class Returns(Mask):
+    def call(self, x, training=False):
+        return None
+
+
+class OneForAll(Mask):
+    def kept(self, shape):
+        return super().kept((1, *shape[1:]))
+
+
+class WholeImages(Mask):
+    def kept(self, shape):
+        return super().kept((shape[0], 1, 1, 1))
+
+
+class SameAgain(Mask):
+    def kept(self, shape):
+        return keras.random.uniform(shape, seed=1) >= self.rate
+
+
+class Grey(Mask):
+    def call(self, x, training=False):
+        return super().call(x * 0.9, training) if training else x
+
+
+class WithoutRate(Mask):
+    def __init__(self):
+        super().__init__(0.3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Always, "Outside of training"),
+        (Never, "nothing is masked"),
+        (TheOtherWay, "turn the question"),
+        (LeavesOne, "otherwise None"),
+        (keras.layers.Dropout, "Dropout"),
+        (Grey, "not masked should stay"),
+        (lambda rate: Mask(1 - rate), "1 - rate"),
+        (lambda rate: Mask(0.5), "of the pixels"),
+        (OneForAll, "same mask"),
+        (WholeImages, "Whole images"),
+        (SameAgain, "Two calls"),
+        (WithoutRate, "Mask(0.3)"),
+        (Mask(0.3), "class"),
+    ],
+)
+def test_wrong_masks_are_named(answer, said):
+    assert said in exercises.check_mask(answer)
+
+
+def test_a_masking_layer_is_taken():
+    assert exercises.check_mask(Mask) is True
+    assert exercises.check_mask(lambda rate: corruption.MaskPixels(rate)) is True
+    assert exercises.check_mask(Returns) is None
 
 
 def fit(filtered, x):
@@ -594,7 +685,18 @@ def through_zero(filtered, x):
     ("answer", "said"),
     [
         (lambda y, x: fit(y, x)[::-1], "order"),
-        (lambda y, x: fit(x, y), "other way"),
+        (lambda y, x: fit(x, y), "come near x"),
+        (lambda y, x: (fit(y, x)[0], -fit(y, x)[1]), "wrong sign"),
+        (
+            lambda y, x: with_gain(y, x, np.corrcoef(y.flat, x.flat)[0, 1]),
+            "correlation",
+        ),
+        (
+            lambda y, x: with_gain(y, x, np.cov(y.flat, x.flat)[0, 1] / y.var()),
+            "n - 1",
+        ),
+        (lambda y, x: with_gain(y, x, fit(y, x)[0] * x.size), "not their sum"),
+        (lambda y, x: np.linalg.lstsq(y.reshape(-1, 1), x.ravel()), "two numbers"),
         (lambda y, x: with_gain(y, x, x.std() / y.std()), "smaller gain"),
         (lambda y, x: (through_zero(y, x), 0), "without an offset"),
         (lambda y, x: with_gain(y, x, through_zero(y, x)), "subtract both means"),
