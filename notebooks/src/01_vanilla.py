@@ -7,8 +7,9 @@
 # numbers, and to draw it again from that description alone. In this lesson you train a
 # neural network that finds such a description by itself, although nobody tells it what
 # a digit is. On MNIST, with 32 numbers for each image, its error is less than half of that
-# of principal component analysis, the classical method. A second part finds out which half
-# of the network earns this lead, and the answer is not what one would expect.
+# of principal component analysis, the classical method. A second part finds out how much of
+# this lead is due to the encoder and how much to the decoder, and the answer is not what one
+# would expect.
 #
 # **You will** train a network that squeezes a digit into 32 numbers and draws it again,
 # and find out how much of its lead over simpler methods is due to its code.
@@ -52,7 +53,7 @@ images = lesson.start(seed=1)
 # %% [markdown]
 # The next cell says how many images and how many ***epochs*** (passes over all training
 # images) the lesson takes. The text speaks of the `full` budget; `quick` is for a fast
-# check that everything runs. Cells that hold nothing but `assert` are the lesson's claims,
+# check that everything runs. Cells with `assert` are the lesson's claims,
 # as code, and stop the notebook where a claim does not hold. `lesson.on_mnist(images)` is
 # true for MNIST at full budget.
 
@@ -104,10 +105,10 @@ plt.show()
 #   lesson 03 counts it in bits);
 # - **denoising**: noise is not typical for digits, and a short code leaves most of it
 #   out (lesson 04);
-# - **features**: each value of the code can stand for something that one can name
-#   (lesson 05);
-# - **generation**: a decoder that is given random codes draws digits that nobody has
-#   written (lesson 06);
+# - **features**: with an additional term in the loss, each value of the code can stand
+#   for something that one can name (lesson 05);
+# - **generation**: with a change to the training, a decoder can turn random codes into
+#   digits that nobody has written (lesson 06);
 # - **maps and search**: similar images have similar codes, so that a collection can be
 #   looked at, sorted and searched (lessons 07 and 08).
 #
@@ -204,7 +205,8 @@ if lesson.on_mnist(images):
 # A code that is shorter than the input is called ***undercomplete***, and the narrow
 # place in the network is its ***bottleneck***.
 #
-# > **Predict.** How many trainable numbers do the two layers have, biases included?
+# > **Predict.** How many ***trainable parameters***, weights and biases, do the two layers
+# > have?
 
 # %%
 encoder = keras.Sequential(
@@ -230,7 +232,7 @@ in_encoder = n_pixels * 32 + 32
 in_decoder = 32 * n_pixels + n_pixels
 assert smallest.count_params() == in_encoder + in_decoder
 print(
-    f"{in_encoder:,} + {in_decoder:,} = {smallest.count_params():,} trainable numbers"
+    f"{in_encoder:,} + {in_decoder:,} = {smallest.count_params():,} trainable parameters"
 )
 
 # %%
@@ -240,8 +242,9 @@ plt.show()
 # %% [markdown]
 # Training is ordinary Keras with one unusual thing: the target is the input. `fit` gets
 # `x_train` twice, once as what the network sees and once as what it should return. The
-# MSE between the two is the ***reconstruction loss***. The network never learns from the
-# validation images, but after each epoch Keras measures the loss on them too.
+# MSE between the two is the ***reconstruction loss***. It is lowered by ***Adam***, a form of
+# gradient descent that adapts the size of the steps to each weight. The network never learns
+# from the validation images, but after each epoch Keras measures the loss on them too.
 # `training.Progress` shows one line while you wait.
 
 # %%
@@ -310,7 +313,8 @@ figure, axes = plt.subplots(
 for i in range(4):
     plots.draw_picture(axes[0, i], plots.as_pictures(x_val[i : i + 1])[0])
     axes[1, i].bar(np.arange(1, 33), codes[i], color="C0")
-    axes[1, i].set(ylim=(0, codes[:4].max() * 1.05), xlabel="number in the code")
+    axes[1, i].set(ylim=(0, codes[:4].max() * 1.05), xlabel="index in the code")
+    axes[1, i].set_xticks((1, 8, 16, 24, 32))
 axes[1, 0].set_ylabel("value")
 figure.suptitle("Four images and their codes of 32 values")
 plots.describe(
@@ -357,17 +361,18 @@ plt.show()
 # %% [markdown]
 # ## A rival of the same size
 #
-# The average image is an easy opponent. A fair rival has to describe an image by 32 numbers
-# as well. The strongest simple one is ***principal component analysis*** (PCA), which is
+# The average image is an easy rival. A fair one has to describe an image by 32 numbers as
+# well. The strongest simple one is ***principal component analysis*** (PCA), which is
 # computed directly, without gradient descent.
 #
-# Think of an image as a point in a space with one axis for each pixel. All training
-# images together are a cloud of points in this space. The cloud is long in some directions
-# and flat in most others, because pixels depend on each other. PCA looks for the direction
-# in which the cloud is longest, then for the longest one at a right angle to the first, and
-# so on. These directions are the ***principal components***. The figure shows them for a
-# cloud in two dimensions, in which each training image has two coordinates, the average
-# brightness of its left and of its right half.
+# Think of an image as a point in a space with one axis for each pixel; a direction in this
+# space is then an image, too, of what is added to each pixel. All training images together
+# are a cloud of points. The cloud is long in some directions and flat in most others,
+# because pixels depend on each other. PCA looks for the direction in which the points vary
+# most, then for the one at a right angle to the first in which they vary most, and so on.
+# These directions are the ***principal components***. The figure shows them for a cloud in
+# two dimensions, in which each training image has two coordinates, the average brightness
+# of its left and of its right half.
 
 # %%
 middle = image_shape[1] // 2
@@ -381,10 +386,11 @@ ax = plt.subplots(figsize=(5.5, 5.5), layout="constrained")[1]
 ax.scatter(cloud[:, 0], cloud[:, 1], s=8, color="0.7")
 for name, i in (("first", -1), ("second", -2)):
     upwards = directions[:, i] * np.sign(directions[1, i])
-    tip = center + 2 * np.sqrt(variances[i]) * upwards
+    tip = center + 2 * np.sqrt(variances[i]) * upwards  # two standard deviations long
     ax.plot([center[0], tip[0]], [center[1], tip[1]], color="black", linewidth=3)
     frame = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-    ax.text(tip[0], tip[1], f"{name}\ncomponent", ha="center", va="bottom", bbox=frame)
+    label = tip + 0.02 * upwards
+    ax.text(*label, f"{name}\ncomponent", ha="center", va="bottom", bbox=frame)
 ax.set(
     xlabel="brightness of the left half",
     ylabel="brightness of the right half",
@@ -407,18 +413,19 @@ plt.show()
 # $$z = (x - \bar x)\,V_k^\top \qquad \hat x = \bar x + z\,V_k$$
 #
 # The rows of $V_k$, a matrix of $k$ x 784 numbers, are the components, each of length
-# 1. On the training images no other linear encoder and decoder with $k$ numbers has a
-# lower error; lesson 02 shows why.
+# 1. Both steps are ***linear***: they only take weighted sums and add constants. No other
+# linear encoder and decoder with $k$ numbers has a lower error on the training images; lesson
+# 02 shows why.
 #
 # A rival deserves the same chance. What PCA draws can leave the range from 0 to 1, which
 # the sigmoid of our network cannot, so we set values below 0 to 0 and values above 1 to 1:
 # the result is ***clipped***. And before the clipping we multiply all pixels by a
-# ***gain*** and add an ***offset***, both chosen on 5,000 training images. With a gain
-# above 1 more pixels are clipped to exactly black or white, which most pixels of a digit
-# are.
+# ***gain*** and add an ***offset***, the two numbers for which the error on 5,000 training
+# images is lowest. With a gain above 1 more pixels are clipped to exactly black or white,
+# and most pixels of a digit are nearly so.
 #
-# > **Predict.** Both have 32 numbers for each image. Which error is lower on images
-# > that neither has seen, and by how much?
+# > **Predict.** PCA with gain and offset and the two layers both have 32 numbers for each
+# > image. Which error is lower on images that neither has seen, and by how much?
 
 # %%
 pca = evaluation.fit_pca(x_train, n_components=min(200, n_pixels, len(x_train)))
@@ -471,7 +478,7 @@ plt.show()
 by_gain = (pca_error - gain_error) / (pca_error - smallest_error)
 if lesson.on_mnist(images):
     assert smallest_error < 0.9 * gain_error < gain_error < 0.9 * pca_error
-    assert by_gain > 0.4
+    assert 0.4 < by_gain < 0.6
     assert np.mean(codes > 0) > 0.95
 
 # %% [markdown]
@@ -482,16 +489,15 @@ if lesson.on_mnist(images):
 # ReLU after each step but the last, and the decoder widens in the same steps. The code
 # has no activation, so that its values may have any sign and size.
 #
-# The lecture notes from which this course started train this model for 20 epochs with
-# Adam, a learning rate of 0.001 and batches of 128 images, and print its training loss. So
-# we can check our work against somebody else's.
-#
-# The notes do not say from which random weights the training starts. They use PyTorch, and
-# here the two libraries differ. Keras draws the weights of a Dense layer from the range
+# A lecture on deep learning, written in PyTorch, trains this model for 20 epochs with Adam,
+# a learning rate of 0.001 and batches of 128 images, and prints its training loss. (Its
+# notes have no public address that we could cite. Take the numbers as those of a colleague
+# which you try to reproduce.) It does not say from which random weights the training starts,
+# and here the two libraries differ. Keras draws the weights of a Dense layer from the range
 # $\pm\sqrt{6 / (n + m)}$ for $n$ inputs and $m$ outputs (***Glorot initialisation***) and
-# sets all biases to zero. PyTorch draws weights and biases from $\pm 1 / \sqrt n$, which is
-# the smaller range in all layers but the last. So we write the model with the
-# ***initialiser*** left open and train it both ways.
+# sets all biases to zero. PyTorch draws both from $\pm 1 / \sqrt n$, for the weights the
+# smaller range in all layers but the last. So we write the model with the ***initialiser***
+# left open and train it both ways.
 
 
 # %%
@@ -553,9 +559,9 @@ assert np.allclose(packaged.reconstruct(x_val), x_hat_smallest, atol=1e-5)
 # %% [markdown]
 # The lecture trained on all 60,000 images of MNIST. At full budget we do the same: the
 # validation images choose nothing in this section, so they may join the training images.
-# And because one run depends on chance, each training is repeated from three seeds. In the
-# figures we compare training losses, because those are what the lecture printed; the table
-# at the end measures all models on test images.
+# And because one run depends on chance, each training is repeated from several seeds
+# (three at full budget). We compare training losses, because those are what the lecture
+# printed; test errors follow below.
 #
 # > **Predict.** Both initialisations are random. Will the two losses still differ after
 # > 20 epochs?
@@ -601,7 +607,7 @@ as_pytorch, pytorch_losses = repeat("as in PyTorch", "pytorch", 1e-3)
 # %%
 lecture_epochs = [1, 2, 3, 4, 5, 10, 15, 20]
 lecture_losses = [0.0595, 0.0307, 0.0243, 0.0212, 0.0191, 0.0134, 0.0112, 0.0100]
-plots.curves(
+ax = plots.curves(
     None,
     {
         "initialised as in PyTorch": pytorch_losses.mean(axis=0),
@@ -613,6 +619,8 @@ plots.curves(
     title="One model and recipe, two initialisations (mean over the seeds)",
     log="y",
 )
+ax.get_lines()[-1].set_linestyle("none")  # the lecture printed these eight values only
+ax.legend()
 plt.show()
 
 # %%
@@ -631,13 +639,13 @@ if lesson.full():
 
 # %% [markdown]
 # **What to notice**
+# - More layers pay: with either initialisation the training loss ends below that of the two
+#   layers. The second part asks whether the layers alone are the cause.
 # - On MNIST at full budget the curve with PyTorch's initialisation follows the
 #   lecture's points and ends a little below them; the one with Keras's runs far below.
 #   So the initialiser, which is easily overlooked, explains most of the difference
-#   between the lecture's numbers and those of a Keras user. What is left may be chance,
-#   because the lecture's curve is one run. We have not tested it.
-# - Kernels and biases were changed together, so we do not know which of them slows the
-#   training, or why.
+#   between the lecture's numbers and those of a Keras user. What is left may be chance, or
+#   a detail in which the libraries differ, such as a small constant of Adam.
 # - It would be wrong to conclude that one library is better. Each of them can be told
 #   to initialise like the other, as we just did.
 
@@ -648,6 +656,8 @@ if lesson.on_mnist(images):
     ratio = pytorch_losses[:, np.array(lecture_epochs) - 1] / lecture_losses
     assert np.abs(ratio - 1).max() < 0.10
     assert 0.6 < explained < 0.9
+    assert pytorch_losses[:, -1].max() < lecture_losses[-1]
+    assert pytorch_losses[:, -1].max() < history.history["loss"][-1]
 
 # %% [markdown]
 # ## A better learning rate
@@ -659,7 +669,8 @@ if lesson.on_mnist(images):
 #
 # A ***schedule*** changes the rate while the training runs. Ours rises in a straight line
 # to a peak within the first twentieth of the steps, the ***warm-up***, because the very
-# first steps of Adam rest on few gradients and can be wild. Then it falls to zero along
+# first steps of Adam rest on the gradients of few images and can be wild. Then it falls to
+# zero along
 # half a wave of the cosine. If $t$ counts the steps after the warm-up, $T$ is their number,
 # and $\eta$ (eta) is the learning rate,
 #
@@ -722,10 +733,11 @@ lesson.check(1, learning_rate, exercises.check_learning_rate)
 
 # %% [markdown]
 # How large should the peak be? The validation images choose it: we train on the training
-# images alone, once with each of three peaks.
+# images alone, once with each of three peaks (at full budget), and watch both losses.
 
 # %%
 peak_errors = {}
+peak_losses = {}
 for peak in budget.peaks:
     print(f"peak {peak:g}:")
     keras.utils.set_random_seed(1)
@@ -735,23 +747,41 @@ for peak in budget.peaks:
         loss="mse",
         **training.fast_settings(),
     )
-    autoencoder.fit(
+    peak_losses[peak] = autoencoder.fit(
         x_train,
         x_train,
         epochs=budget.epochs,
         batch_size=128,
+        validation_data=(x_val, x_val),
         verbose=0,
         callbacks=[training.Progress()],
-    )
+    ).history
     peak_errors[peak] = evaluation.mse(x_val, autoencoder.reconstruct(x_val))
 lesson.Table(
     ("peak", "validation MSE"),
     [(f"{peak:g}", error) for peak, error in peak_errors.items()],
 )
 
+# %%
+plots.curves(
+    None,
+    {
+        "training images": peak_losses[5e-3]["loss"],
+        "validation images": peak_losses[5e-3]["val_loss"],
+    },
+    xlabel="epoch",
+    ylabel="MSE (per pixel)",
+    title="The deep model with the schedule, peak 0.005",
+    log="y",
+)
+plt.show()
+
 # %% [markdown]
-# On MNIST at full budget the two larger ones are equally good, and we take 0.005. To tell
-# the two ideas apart we train, again on all images, with all four combinations: the
+# On MNIST at full budget the two larger peaks are equally good, and we take 0.005. (We did
+# not try a still larger one.) The validation loss falls with the training loss until the
+# end and stays close to it, so there is hardly any overfitting.
+#
+# To tell the two ideas apart we train, again on all images, with all four combinations: the
 # lecture's rate and this one, which is five times as large, each constant and as the peak
 # of a schedule. Layers, first weights, batches and epochs stay what they were. The two that
 # are only there for the comparison are trained from one seed.
@@ -783,7 +813,7 @@ plt.show()
 
 
 def show(values):
-    """The mean, and the standard deviation if there are several."""
+    """The mean, and ± the standard deviation if there are several."""
     if len(values) == 1:
         return f"{values[0]:.5f}"
     return f"{values.mean():.5f} ± {values.std(ddof=1):.5f}"
@@ -802,17 +832,21 @@ lesson.Table(
 # %% [markdown]
 # **What to notice**
 # - On MNIST at full budget the large rate with the schedule ends lowest, by much more
-#   than its seeds differ. The large rate alone gains next to nothing, and the schedule
-#   alone loses (one seed each). So at these two rates neither change helped on its own,
-#   and both together helped a lot. A guess is that large steps find a good region and only
-#   small ones settle in it.
-# - In the first epoch both schedules are behind: their rate starts at zero.
+#   than its seeds differ (after ± stands their standard deviation). The large rate alone is
+#   ahead for most of the training and ends hardly lower than the small one; the schedule
+#   alone loses, perhaps because it halves the average rate (one seed each). So at these two
+#   rates neither change helped much on its own, and both together helped a lot. A guess is
+#   that large steps find a good region and only small ones settle in it.
 # - It would be wrong to credit the schedule alone just because it came last. Only all
 #   four together show what each change does.
 
 # %%
 assert scheduled_losses[:, -1].max() < keras_losses[:, -1].min()
 if lesson.on_mnist(images):
+    gap = peak_losses[5e-3]["val_loss"][-1] / peak_losses[5e-3]["loss"][-1]
+    assert 1 < gap < 1.1
+    assert peak_losses[5e-3]["val_loss"][-1] == min(peak_losses[5e-3]["val_loss"])
+    assert peak_errors[2e-3] > 1.02 * max(peak_errors[5e-3], peak_errors[1e-2])
     assert scheduled_losses[:, -1].max() < 0.9 * large_losses[:, -1].min()
     assert scheduled_losses[:, -1].max() < 0.9 * small_losses[:, -1].min()
     assert large_losses[0, -1] > 0.9 * keras_losses[:, -1].mean()
@@ -882,8 +916,9 @@ plt.show()
 
 # %% [markdown]
 # Is such a map worth more than a simpler one? PCA with two components makes a map of
-# the same size. For each image we let the ten nearest points vote which digit it is. To
-# say the most frequent digit every time is the trivial baseline.
+# the same size. For each image we let the ten nearest of the other points vote which digit it
+# is (a ***k-nearest-neighbour classifier*** with k = 10). Always to answer with the most
+# frequent digit is the trivial baseline.
 
 # %%
 pca_map = pca.transform(x_val.reshape(len(x_val), n_pixels))[:, :2]
@@ -924,12 +959,13 @@ lesson.Table(
 # - On MNIST at full budget most images of one digit lie together although no label was
 #   used; a few digits have more than one region. Look back and forth between the two
 #   halves: the encoder puts images where the decoder draws similar ones.
-# - The map tells much more about the digit than PCA's map of the same size does. Still,
-#   digits that look alike, such as 4 and 9, lie on top of each other.
+# - The map tells much more about the digit than PCA's map of the same size or that of the
+#   untrained network. Still, digits that look alike, such as 4 and 9, lie on top of each
+#   other.
 # - Where the regions of two digits meet, the decoder draws shapes that are no digits.
 #   Lesson 06 is about this.
-# - It would be wrong to read meaning into the axes. The codes could be rotated, and the
-#   weights with them, without any change of the loss.
+# - It would be wrong to read meaning into the axes. If all codes were rotated and the first
+#   layer of the decoder rotated them back, the loss would be the same.
 
 # %%
 if lesson.full():
@@ -941,8 +977,9 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # **Exercise 2.** Search by codes: write `most_similar(i, codes)`. `codes` is an array of
 # shape `(n, k)`, one code in each row. Return the number of the row that is nearest to row
-# `i`, by the straight distance between the two points, other than `i` itself. Try it on
-# `z_val` when it is accepted: look at `x_val[i]` beside `x_val[most_similar(i, z_val)]`.
+# `i` by the ***Euclidean distance***, the root of the sum of the squared differences, other
+# than `i` itself. When it is accepted, look at an image beside the one that you found:
+# `plots.image_rows({"pair": x_val[[i, most_similar(i, z_val)]]})`.
 
 
 # %% tags=["exercise"]
@@ -1042,23 +1079,90 @@ for words, same_class in (("Within a class", True), ("Across classes", False)):
 
 # %% [markdown]
 # **What to notice**
-# - At t = 0.5 the cross-fade shows both images at once, each half as bright. The decoder
-#   does so less: several of its images look like one digit, but in others strokes fade
-#   and break on the way, above all across classes.
+# - At t = 0.5 the cross-fade shows both images at once, each half as bright. Several of the
+#   decoder's images look like one digit, but in others strokes fade and break on the way,
+#   above all across classes.
 # - The ends of the rows called "codes" are reconstructions, not the images themselves.
 # - It would be wrong to say that every point between two codes is a digit. These are
 #   six pairs, and an impression. Lesson 06 finds a measure for it, and a remedy.
 
 # %% [markdown]
-# Here the first part of the lesson ends. If you stop here, read the table of test errors
-# and the summary below.
+# ### What has been reached?
+#
+# We measure the models on the test images, which no choice has used. Beside them stands PCA
+# with the gain and offset.
+
+
+# %%
+def test_errors(trained):
+    """The test MSE of each model of a list."""
+    return np.array([evaluation.mse(x_test, m.reconstruct(x_test)) for m in trained])
+
+
+test_mse = {
+    "average image (baseline)": np.array(
+        [evaluation.mse(x_test, np.broadcast_to(average_image, x_test.shape))]
+    ),
+    "PCA with gain and offset": np.array(
+        [evaluation.mse(x_test, pca_with_gain(x_test))]
+    ),
+    "two layers, constant 0.001": test_errors([packaged]),
+    "deep, initialised as in PyTorch": test_errors(as_pytorch),
+    "deep, constant 0.001": test_errors(as_keras),
+    "deep, constant 0.005": test_errors(large),
+    "deep, schedule, peak 0.001": test_errors(small),
+    "deep, schedule, peak 0.005": test_errors(scheduled),
+}
+lesson.Table(
+    ("32 numbers", "test MSE"),
+    [(name, show(errors)) for name, errors in test_mse.items()],
+)
+
+# %%
+pca_errors = test_mse["PCA with gain and offset"]
+constant_errors = test_mse["deep, constant 0.001"]
+scheduled_errors = test_mse["deep, schedule, peak 0.005"]
+plots.image_rows(
+    {
+        "test image": x_test[:8],
+        f"PCA with gain\nMSE {pca_errors.mean():.4f}": pca_with_gain(x_test[:8]),
+        f"deep, schedule\nMSE {scheduled_errors.mean():.4f}": deep.reconstruct(
+            x_test[:8]
+        ),
+    },
+    title="Eight test images, reconstructed from 32 numbers each",
+)
+plt.show()
+
+# %% [markdown]
+# **What to notice**
+# - On MNIST at full budget the deep model with the schedule has less than half of the error of
+#   PCA, with as many numbers for each image. The same model at the lecture's constant rate is
+#   about halfway.
+# - It would be wrong to say that its *code* must then be twice as good. That is the question
+#   of the second part.
+
+# %%
+assert scheduled_errors.max() < constant_errors.min()
+if lesson.on_mnist(images):
+    assert scheduled_errors.max() <= 0.0056
+    assert scheduled_errors.max() < 0.5 * pca_errors.min()
+    assert constant_errors.max() <= 0.0080
+    halfway = (pca_errors[0] + scheduled_errors.mean()) / 2
+    assert abs(constant_errors.mean() / halfway - 1) < 0.2
+    assert constant_errors.max() < test_mse["deep, initialised as in PyTorch"].min()
+    for name in ("deep, constant 0.005", "deep, schedule, peak 0.001"):
+        assert scheduled_errors.max() < 0.9 * test_mse[name][0]
+
+# %% [markdown]
+# Here the first part ends. If you stop here, go on with the summary at the end.
 #
 # ## Second part: where does the lead come from?
 #
 # ### Was it the layers?
 #
-# Would the two layers have done as well with the schedule? A fair comparison gives them the
-# same images, the same schedule and the same number of epochs.
+# Would the two layers have done as well with the schedule? We give them the same images,
+# the same schedule and the same number of epochs.
 
 # %%
 keras.utils.set_random_seed(1)
@@ -1072,15 +1176,14 @@ print(
     f"deep model, with the schedule: training MSE {scheduled_losses[:, -1].mean():.4f}"
 )
 more_weights = scheduled[0].count_params() / shallow.count_params()
-print(f"weights of the deep model over those of the two layers: {more_weights:.1f}")
+print(f"parameters of the deep model over those of the two layers: {more_weights:.1f}")
 
 # %% [markdown]
 # **What to notice**
 # - On MNIST at full budget the deep model is far ahead in training loss, with the same
-#   recipe and a code of the same size. The table of test errors at the end confirms it
-#   on unseen images.
+#   recipe and a code of the same size.
 # - It would be wrong to say that depth alone is the cause. The deep model also has many
-#   more weights, a code without ReLU, and a peak rate that was chosen for it and not for
+#   more parameters, a code without ReLU, and a peak that was chosen for it and not for
 #   the two layers.
 
 # %%
@@ -1096,10 +1199,12 @@ if lesson.on_mnist(images):
 # decoder, 32-64-128-784, and with a single layer and a sigmoid, each with a schedule of the
 # same shape and as many epochs as the deep model. The deep decoder keeps the peak that was
 # chosen for the deep model. A single layer has other needs, so it gets a peak of its own,
-# chosen on the validation images.
+# chosen on the validation images. And the other way round, we give the deep model's code to
+# the best linear decoder, which is computed directly, by least squares, and then helped by
+# gain, offset and clipping as PCA is.
 #
-# > **Predict.** PCA's code has never seen a gradient. How near will it come to the deep
-# > model's error, if it gets the deep model's decoder?
+# > **Predict.** PCA's code was computed without gradient descent. How near will it come to
+# > the deep model's error, if it gets the deep model's decoder?
 
 
 # %%
@@ -1143,69 +1248,94 @@ lesson.Table(
 )
 
 # %%
-one_layer = []
+decoder = decoder_for_pca((), one_layer_peak, x_all, seed=1)
+one_layer = [decoder.predict(pca_code(x_test), verbose=0)]
 deep_decoder = []
 for seed in budget.seeds:
-    decoder = decoder_for_pca((), one_layer_peak, x_all, seed)
-    one_layer.append(decoder.predict(pca_code(x_test), verbose=0))
     decoder = decoder_for_pca((64, 128), 5e-3, x_all, seed)
     deep_decoder.append(decoder.predict(pca_code(x_test), verbose=0))
 
+
+def with_ones(z):
+    """Codes with a column of ones, for the constant of a linear decoder."""
+    return np.concatenate([z, np.ones((len(z), 1))], axis=1)
+
+
+linear_decoder = []
+for autoencoder in scheduled:
+    z = with_ones(autoencoder.encode(x_all))
+    weights = np.linalg.lstsq(z, x_all.reshape(len(x_all), n_pixels))[0]
+    drawn = (with_ones(autoencoder.encode(x_test)) @ weights).reshape(x_test.shape)
+    again = (z[:5_000] @ weights).reshape(-1, *image_shape)
+    its_gain, its_offset = evaluation.fit_gain_offset(again, x_all[:5_000], clip=(0, 1))
+    linear_decoder.append(np.clip(its_gain * drawn + its_offset, 0, 1))
+
 # %%
 # No choice was made on the test images, so they may judge here.
-pca_test = evaluation.pca_reconstruct(pca, x_test, n_components=32, clip=(0, 1))
-ladder = {
-    "PCA's code, PCA's decoder, clipped": [pca_test],
-    "PCA's code, gain and offset": [pca_with_gain(x_test)],
-    "PCA's code, one trained layer with sigmoid": one_layer,
-    "two layers: trained code, one layer with sigmoid": [shallow.reconstruct(x_test)],
-    "PCA's code, trained deep decoder": deep_decoder,
-    "deep model, constant rate 0.001": [m.reconstruct(x_test) for m in as_keras],
-    "deep model: trained code and decoder": [m.reconstruct(x_test) for m in scheduled],
+reconstructions = {
+    ("PCA's", "linear, gain and offset"): [pca_with_gain(x_test)],
+    ("PCA's", "one trained layer, sigmoid"): one_layer,
+    ("PCA's", "deep"): deep_decoder,
+    ("of the two layers", "one layer, sigmoid"): [shallow.reconstruct(x_test)],
+    ("of the deep model", "linear, gain and offset"): linear_decoder,
+    ("of the deep model", "deep: its own"): [m.reconstruct(x_test) for m in scheduled],
 }
 ladder = {
-    name: np.array([evaluation.mse(x_test, x_hat) for x_hat in x_hats])
-    for name, x_hats in ladder.items()
+    pair: np.array([evaluation.mse(x_test, x_hat) for x_hat in x_hats])
+    for pair, x_hats in reconstructions.items()
 }
 lesson.Table(
-    ("32 numbers", "test MSE"),
-    [(name, show(errors)) for name, errors in ladder.items()],
+    ("code of 32 numbers", "decoder", "test MSE"),
+    [(code, decoder, show(errors)) for (code, decoder), errors in ladder.items()],
 )
 
 # %%
-of_pca = ladder["PCA's code, gain and offset"].mean()
-of_deep_decoder = ladder["PCA's code, trained deep decoder"].mean()
-of_deep_model = ladder["deep model: trained code and decoder"].mean()
+rows = {"test image": x_test[:8]}
+for code, decoder in (
+    ("PCA's", "linear, gain and offset"),
+    ("PCA's", "deep"),
+    ("of the deep model", "deep: its own"),
+):
+    name = f"code: {code}\n{decoder}\nMSE {ladder[code, decoder].mean():.4f}"
+    rows[name] = reconstructions[code, decoder][0][:8]
+plots.image_rows(rows, title="First a better decoder, then a better code")
+plt.show()
+
+# %%
+of_pca = ladder["PCA's", "linear, gain and offset"].mean()
+of_deep_decoder = ladder["PCA's", "deep"].mean()
+of_deep_model = ladder["of the deep model", "deep: its own"].mean()
+of_one_layer = ladder["PCA's", "one trained layer, sigmoid"].mean()
+of_two_layers = ladder["of the two layers", "one layer, sigmoid"].mean()
 by_decoder = (of_pca - of_deep_decoder) / (of_pca - of_deep_model)
+by_one_layer = (of_pca - of_one_layer) / (of_pca - of_two_layers)
 if lesson.full():
-    print(
-        f"of the deep model's lead over PCA with gain: {by_decoder:.0%} by the decoder"
-    )
+    print("How much of the lead over PCA with gain does the decoder close alone?")
+    print(f"deep model: {by_decoder:.0%}, two layers: {by_one_layer:.0%}")
 
 # %% [markdown]
 # **What to notice**
-# - On MNIST at full budget most of the lead is the decoder's. PCA's code, which no network
-#   has found, is drawn by the deep decoder a little better than the deep model at the
-#   lecture's constant rate draws its own.
+# - On MNIST at full budget a better decoder alone closes most of the gap: PCA's code, which no
+#   network has found, needs only to be drawn by the deep decoder. By the same measure most
+#   of the two layers' lead is that of a trained layer with a sigmoid.
 # - But not all of it. The code that was trained together with the decoder has a clearly
-#   lower error than PCA's code with the same decoder. So there is something to be found
-#   in the code, too.
-# - This also answers the question about the two layers. One layer that is trained on PCA's
-#   code comes within a tenth of their error. So the code of the two layers is hardly better
-#   than PCA's; what they have is the sigmoid.
-# - It would be wrong to say that autoencoders win because they find better codes than
-#   PCA, as one often reads. Here they win above all because they draw better.
+#   lower error than PCA's code with the same decoder. (At most by as much as the table says,
+#   because the decoder for PCA's code had the deep model's peak.)
+# - The two belong together. With the best linear decoder the deep model's code has a higher
+#   error than PCA's: what its encoder has found helps only a decoder that can use it.
+# - It would be wrong to say that this autoencoder has its low error because its code is so
+#   much better than PCA's. With 32 numbers, the larger part is the decoder's. (With two
+#   numbers, the map above showed that the code itself tells much more about the digit.)
 
 # %%
 if lesson.on_mnist(images):
     assert 0.6 < by_decoder < 0.9
-    two_layers = ladder["two layers: trained code, one layer with sigmoid"]
-    one_trained = ladder["PCA's code, one trained layer with sigmoid"]
-    assert two_layers[0] < one_trained.min() < 1.1 * two_layers[0]
-    at_constant_rate = ladder["deep model, constant rate 0.001"]
-    assert 0.9 < of_deep_decoder / at_constant_rate.mean() < 1
-    deep_model = ladder["deep model: trained code and decoder"]
-    assert deep_model.max() < 0.85 * ladder["PCA's code, trained deep decoder"].min()
+    assert 0.6 < by_one_layer < 0.9
+    with_deep_decoder = ladder["PCA's", "deep"]
+    assert ladder["of the deep model", "deep: its own"].max() < 0.85 * min(
+        with_deep_decoder
+    )
+    assert ladder["of the deep model", "linear, gain and offset"].min() > of_pca
 
 # %% [markdown]
 # **Exercise 3.** If the decoder earns most of the lead, perhaps the encoder need not be
@@ -1242,30 +1372,39 @@ def lopsided(latent_dim):
 lesson.check(3, lopsided, lambda build: exercises.check_lopsided(build, image_shape))
 
 # %% tags=["solution"]
+keras.utils.set_random_seed(1)
 flat_and_deep = lopsided(32)
 train_deep(flat_and_deep, schedule(5e-3))
 error = evaluation.mse(x_test, flat_and_deep.predict(x_test, verbose=0))
 print(f"one layer in the encoder, three in the decoder: test MSE {error:.5f}")
+closed = (of_deep_decoder - error) / (of_deep_decoder - of_deep_model)
+if lesson.on_mnist(images):
+    print(f"of the gap between PCA's code and the deep model, closed: {closed:.0%}")
+    assert 0.6 < closed < 0.9
+
+# %% [markdown] tags=["solution"]
+# So most of what was better about the trained code can be had by a single linear layer, if
+# it is trained together with a deep decoder. It is another projection than PCA's, made for
+# this decoder; the layers of the deep encoder add the rest.
 
 # %% [markdown]
 # ### What makes an image hard?
 #
-# Four guesses come to mind for what makes the error of an image large. Perhaps it is the
-# amount of ink: an image that is nearly black has little to get wrong. Perhaps it is how
-# thin the strokes are, since whatever blurs an image loses thin lines first. Perhaps it is
-# the length of the outline, because there the pixels have to change quickly from black to
-# white. Or it is how unusual the image is: the network can only have learned what it has
-# often seen.
+# What makes the error of an image large? Four guesses come to mind, and for each there is a
+# measure.
 #
-# For the ink we take the error of a black sheet, which measures nothing else; for the
-# outline the error of the image itself, blurred over 3 x 3 pixels; for the unusual the
-# error of the most similar one of 20,000 training images, taken as the reconstruction. For
-# the thickness we take the average distance of a stroke's pixels to the nearest dark one.
-# Then we ask how strongly each of them goes together with the two-layer network's error, by
-# the ***correlation***: from -1, one falls as the other rises, through 0, no linear
-# relation, to 1, they rise together along a line.
+# | guess | why | measured by |
+# |---|---|---|
+# | ink | a nearly black image has little to get wrong | the MSE of a black sheet, which is the mean square of the pixels |
+# | thin strokes | what blurs an image loses thin lines first | the mean distance of a stroke's pixels to the nearest dark one |
+# | long outline | there, pixels change quickly from black to white | the MSE between the image and its blur over 3 x 3 pixels |
+# | unusual image | the network can only learn what it has often seen | the MSE to the most similar of 20,000 training images |
 #
-# > **Predict.** Which of the four goes together with the error, and which does not?
+# How strongly each of them is related to the two-layer network's error we measure by the
+# ***correlation***: from -1, one falls as the other rises, through 0, no linear relation,
+# to 1, they rise together along a line.
+#
+# > **Predict.** Which of the four is related to the error, and which is not?
 
 # %%
 some = slice(0, 1000)  # of the validation images: comparing all of them takes long
@@ -1293,6 +1432,7 @@ for ax, (name, guess) in zip(axes, guesses.items(), strict=True):
     ax.set(xlabel=name, title=f"correlation {correlations[name]:.2f}")
     ax.locator_params(axis="x", nbins=4)
 axes[0].set_ylabel("error of the two layers (MSE)")
+figure.suptitle("The error of 1,000 validation images against four guesses")
 plots.describe(
     figure,
     "Four scatter plots of the network's error against the four guesses: wide clouds for "
@@ -1302,14 +1442,13 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - On MNIST at full budget the error goes together with the outline and with how unusual an
-#   image is, about equally, and only weakly with ink and thickness. So it is not thin
-#   strokes that are hard, but many of them. The two strong ones go together with each
-#   other as well, and a correlation does not prove a cause.
-# - It would be wrong to believe that a measure measures what one has in mind. The error of
-#   the blurred image looks like a measure of fine strokes. But a thick stroke has two edges,
-#   too, as long as those of a thin one, and it is at the edges that blurring changes the
-#   image.
+# - On MNIST at full budget the error is correlated with the outline and with how unusual an
+#   image is, similarly strongly, and only weakly with ink and with thickness, each taken
+#   alone. The two strong ones are correlated with each other as well, and a correlation does
+#   not prove a cause.
+# - It would be wrong to trust a measure because of its name. We first took the error of the
+#   blurred image for a measure of fine strokes. But a thick stroke has two edges, too, as
+#   long as those of a thin one, and it is at the edges that blurring changes the image.
 
 # %%
 if lesson.on_mnist(images):
@@ -1325,79 +1464,36 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## The numbers of this lesson
 #
-# We measure the models on the test images, which no choice has used. On MNIST at full
-# budget the deep models, the two layers with the schedule and the decoders for PCA's code
-# were trained on all 60,000 images, the others on 55,000. Where a model was trained from
-# several seeds, the table shows the mean and, after the sign ±, the standard deviation.
-
-
-# %%
-def test_errors(trained):
-    """The test MSE of each model of a list."""
-    return np.array([evaluation.mse(x_test, m.reconstruct(x_test)) for m in trained])
-
-
-def pca_test_error(k):
-    x_hat = evaluation.pca_reconstruct(pca, x_test, n_components=k, clip=(0, 1))
-    return evaluation.mse(x_test, x_hat)
-
-
-test_mse = {
-    "average image (baseline)": np.array(
-        [evaluation.mse(x_test, np.broadcast_to(average_image, x_test.shape))]
-    ),
-    "PCA, 2 numbers, clipped": np.array([pca_test_error(2)]),
-    "autoencoder, 2 numbers": test_errors([flat]),
-    "PCA, 32 numbers, clipped": np.array([pca_test_error(32)]),
-    "PCA, 32 numbers, gain and offset": np.array(
-        [evaluation.mse(x_test, pca_with_gain(x_test))]
-    ),
-    "PCA's code, one layer with a sigmoid": ladder[
-        "PCA's code, one trained layer with sigmoid"
-    ],
-    "PCA's code, deep decoder": ladder["PCA's code, trained deep decoder"],
-    "two layers, 32 numbers": test_errors([packaged]),
-    "two layers, with the schedule": test_errors([shallow]),
-    "deep, initialised as in PyTorch": test_errors(as_pytorch),
-    "deep, initialised as in Keras": test_errors(as_keras),
-    "deep, constant rate 0.005": test_errors(large),
-    "deep, schedule with peak 0.001": test_errors(small),
-    "deep, with the schedule": test_errors(scheduled),
-}
+# All on the test images. On MNIST at full budget the deep models, the two layers with the
+# schedule and the decoders for PCA's code were trained on all 60,000 images, the others on
+# 55,000. Where a model was trained from several seeds, the table shows the mean and, after
+# the sign ±, the standard deviation.
 
 
 # %% tags=["numbers"]
+def pca_test_error(k, **clip):
+    x_hat = evaluation.pca_reconstruct(pca, x_test, n_components=k, **clip)
+    return np.array([evaluation.mse(x_test, x_hat)])
+
+
+test_mse["two layers, schedule, peak 0.005"] = test_errors([shallow])
+test_mse["PCA's code, one layer with a sigmoid"] = ladder[
+    "PCA's", "one trained layer, sigmoid"
+]
+test_mse["PCA's code, deep decoder"] = ladder["PCA's", "deep"]
+test_mse["PCA, clipped"] = pca_test_error(32, clip=(0, 1))
+test_mse["2 numbers: PCA, clipped"] = pca_test_error(2, clip=(0, 1))
+test_mse["2 numbers: autoencoder"] = test_errors([flat])
+in_order = sorted(test_mse, key=lambda name: -test_mse[name].mean())
 lesson.Table(
-    ("model", "test MSE"), [(name, show(errors)) for name, errors in test_mse.items()]
+    ("model (32 numbers, if not said)", "test MSE"),
+    [(name, show(test_mse[name])) for name in in_order],
 )
 
 # %%
-pca_errors = test_mse["PCA, 32 numbers, gain and offset"]
-constant_errors = test_mse["deep, initialised as in Keras"]
-scheduled_errors = test_mse["deep, with the schedule"]
-plots.image_rows(
-    {
-        "test image": x_test[:8],
-        f"PCA with gain\nMSE {pca_errors.mean():.4f}": pca_with_gain(x_test[:8]),
-        f"deep, schedule\nMSE {scheduled_errors.mean():.4f}": deep.reconstruct(
-            x_test[:8]
-        ),
-    },
-    title="Eight test images, reconstructed from 32 numbers each",
-)
-plt.show()
-
-# %%
-assert scheduled_errors.max() < constant_errors.min()
 if lesson.on_mnist(images):
-    assert scheduled_errors.max() <= 0.0056
-    assert constant_errors.max() <= 0.0080
-    assert constant_errors.max() < test_mse["deep, initialised as in PyTorch"].min()
-    assert scheduled_errors.max() < 0.5 * pca_errors.min()
-    assert scheduled_errors.max() < 0.85 * test_mse["PCA's code, deep decoder"].min()
-    for name in ("deep, constant rate 0.005", "deep, schedule with peak 0.001"):
-        assert scheduled_errors.max() < 0.9 * test_mse[name][0]
-    assert scheduled_errors.max() < 0.7 * test_mse["two layers, with the schedule"][0]
+    two_layers = test_mse["two layers, schedule, peak 0.005"]
+    assert scheduled_errors.max() < 0.7 * two_layers[0]
 
 # %% [markdown]
 # ## Open project: share the weights
@@ -1417,12 +1513,12 @@ if lesson.on_mnist(images):
 #   the code is whatever helps the decoder.
 # - An error only means something next to a baseline, next to a rival of the same size
 #   that was given the same chance, and on images that the model has not seen.
-# - Most of the deep model's lead over PCA is earned by its decoder: on MNIST the same
-#   decoder on PCA's code closes most of the gap. The rest is due to the code.
+# - Most of the deep model's lead over PCA is due to its decoder: on MNIST, with 32 numbers,
+#   the same decoder on PCA's code closes most of the gap. At most the rest is due to the code.
 # - The same model with another initialisation, or with a larger learning rate *and* a
 #   schedule, can have a clearly different error. So a result belongs to a model *and* its
 #   recipe.
-# - In the latent space that we could see, images of one digit lie close to each other.
+# - In the latent space that we could see, most images of one digit lie together.
 #   Between two codes the decoder may still draw something that is no digit.
 #
 # ### Terms
@@ -1451,6 +1547,8 @@ if lesson.on_mnist(images):
 #   the training, and its rise in the beginning.
 # - **epoch**: one pass over all training images; **seed**: the number from which random
 #   numbers start.
+# - **k-nearest-neighbour classifier**: gives an example the class of most of its k
+#   nearest neighbours.
 # - **correlation**: how closely two quantities follow a line together, from -1 through
 #   0, not at all, to 1.
 # - **overfitting**: the training loss keeps falling while the validation loss stalls or
@@ -1461,14 +1559,14 @@ if lesson.on_mnist(images):
 
 # %%
 lesson.Table(
-    ("remember", "test MSE"),
+    ("remember, for 32 numbers", "test MSE"),
     [
         ("the average image: the baseline", show(test_mse["average image (baseline)"])),
-        ("PCA with 32 numbers, gain and offset", show(pca_errors)),
+        ("PCA with gain and offset", show(pca_errors)),
+        ("two layers, schedule", show(test_mse["two layers, schedule, peak 0.005"])),
+        ("deep, constant 0.001", show(constant_errors)),
         ("PCA's code, deep decoder", show(test_mse["PCA's code, deep decoder"])),
-        ("two layers, 32 numbers", show(test_mse["two layers, 32 numbers"])),
-        ("the lecture's deep model in Keras, 32 numbers", show(constant_errors)),
-        ("the same, five times the rate, with a schedule", show(scheduled_errors)),
+        ("deep, schedule, peak 0.005", show(scheduled_errors)),
     ],
 )
 
@@ -1482,5 +1580,7 @@ lesson.Table(
 #   compares with its numbers.
 # - X. Glorot and Y. Bengio, *Understanding the Difficulty of Training Deep Feedforward
 #   Neural Networks*, AISTATS, 2010. Where Keras's initialiser comes from.
+# - D. Kingma and J. Ba, *Adam: A Method for Stochastic Optimization*, ICLR 2015,
+#   arXiv:1412.6980. The optimiser.
 # - I. Loshchilov and F. Hutter, *SGDR: Stochastic Gradient Descent with Warm Restarts*,
 #   2017, arXiv:1608.03983. Where the cosine schedule comes from.
