@@ -73,6 +73,7 @@ def keeps_the_peak(step, peak, n_warmup, n_steps):
         (in_the_warmup(lambda s, p, w, n: s / w), "not to 1"),
         (in_the_warmup(lambda s, p, w, n: p * (s + 1) / w), "straight line"),
         (lambda s, p, w, n: rate(s, p, w, n) if s >= w else None, "every branch"),
+        (lambda s, p, w, n: rate(s, p, w, n) if s < w else None, "every branch"),
         (keeps_the_peak, "four arguments"),
         (0.005, "function"),
     ],
@@ -184,6 +185,10 @@ def test_a_lopsided_model_is_taken_in_one_piece_or_in_two():
     def in_one(n):
         return stack(*hidden(64, 128), pixels(), code=n)
 
+    def as_layers(n):
+        return stack(*hidden(64, 128, activation=keras.layers.ReLU()), pixels(), code=n)
+
+    assert exercises.check_lopsided(as_layers, SHAPE) is True
     assert exercises.check_lopsided(in_one, SHAPE) is True
     assert exercises.check_lopsided(in_two, SHAPE) is True
     assert exercises.check_lopsided(lambda n: None, SHAPE) is None
@@ -208,6 +213,7 @@ def nearest(codes, z):
         (lambda i, c: lowest(i, np.abs(c - c[i])[:, 0]), "first"),
         (lambda i, c: lowest(i, np.sum(c - c[i], axis=1)), "cancel"),
         (lambda i, c: lowest(i, np.sum(np.abs(c - c[i]), axis=1)), "Euclidean"),
+        (lambda i, c: lowest(i, np.max(np.abs(c - c[i]), axis=1)), "Euclidean"),
         (lambda i, c: np.sort(np.sum((c - c[i]) ** 2, axis=1))[1], "number of a row"),
         (lambda i, c: 6, "one case only"),
         (lambda i, c: lowest(i, np.sum((c - c[i]) ** 2, axis=0)), "axis=1"),

@@ -17,8 +17,9 @@ def curves(x, values, *, xlabel, ylabel, title=None, log="", ax=None):
     """Values against a quantity, one line per name. Lesson 01.
 
     Lines differ in colour, in dash and in marker, so that they can be told apart in a
-    grey print too. On an axis in logs the labels are plain numbers: at the powers of
-    two if every horizontal position is one, otherwise at 1, 2 and 5.
+    grey print too. An axis in logs says so in its label, and its ticks are plain
+    numbers: at the powers of two if every horizontal position is one, otherwise at 1, 2
+    and 5.
 
     Args:
         x: Numbers for the horizontal axis, or None: 1, 2, ..., n for n values, such as
@@ -95,7 +96,10 @@ def curves(x, values, *, xlabel, ylabel, title=None, log="", ax=None):
     if "y" in log:
         ax.set_yscale("log")
         _label_logs(ax.yaxis)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set(
+        xlabel=xlabel + ", log scale" * ("x" in log),
+        ylabel=ylabel + ", log scale" * ("y" in log),
+    )
     if title:
         ax.set_title(title)
     ax.legend(handlelength=3)

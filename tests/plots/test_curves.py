@@ -78,6 +78,8 @@ def test_log_is_for_the_axes_that_it_names(log):
     ax = draw([1, 10], {"a": [1, 2]}, log=log)
     assert (ax.get_xscale() == "log") == ("x" in log)
     assert (ax.get_yscale() == "log") == ("y" in log)
+    assert ("log" in ax.get_xlabel()) == ("x" in log)
+    assert ("log" in ax.get_ylabel()) == ("y" in log)
 
 
 def test_log_axes_have_plain_numbers_at_one_two_and_five():
