@@ -434,8 +434,8 @@ plt.show()
 # the sigmoid of our network cannot, so we set values below 0 to 0 and values above 1 to 1:
 # the result is ***clipped***. And before the clipping we multiply all pixels by a
 # ***gain*** and add an ***offset***, the two numbers for which the error on 5,000 training
-# images is lowest. With a gain above 1 more pixels are clipped to exactly black or white,
-# and most pixels of a digit are nearly so.
+# images is lowest. With a gain above 1 more pixels are clipped to exactly black or white.
+# Most pixels are nearly black or nearly white, so this helps.
 #
 # > **Predict.** PCA with gain and offset and the two layers both have 32 numbers for each
 # > image. Which error is lower on images that neither has seen, and by how much?
@@ -573,7 +573,8 @@ assert np.allclose(packaged.reconstruct(x_val), x_hat_smallest, atol=1e-5)
 # The lecture trained on all 60,000 images of MNIST. At full budget we do the same: the
 # validation images choose nothing in this section, so they may join the training images.
 # And because one run depends on chance, each training is repeated from several seeds
-# (three at full budget). We compare training losses, because those are what the lecture
+# (three at full budget; these six trainings take the longest of this lesson, so read on
+# while they run). We compare training losses, because those are what the lecture
 # printed; test errors follow below.
 #
 # > **Predict.** Both initialisations are random. Will the two losses still differ after
@@ -847,13 +848,13 @@ lesson.Table(
 # %% [markdown]
 # **What to notice**
 # - On MNIST at full budget the large rate with the schedule ends lowest, by much more
-#   than its seeds differ (after ± stands their standard deviation). The large constant rate
-#   falls faster than the small one, but its lead shrinks and is little at the end. The
-#   schedule alone loses, perhaps because it halves the average rate (one seed each). So at
-#   these two rates neither change helped much on its own, and both together helped a lot. A
-#   guess is that large steps find a good region and only small ones settle in it.
-# - It would be wrong to credit the schedule alone just because it came last. Only all
-#   four together show what each change does.
+#   than its seeds differ (after ± stands their standard deviation). With the large constant
+#   rate the loss falls faster at first, but ends only a little lower. The schedule alone made
+#   things worse, perhaps because it halves the average rate (one seed each). So on its own
+#   neither change was worth much, and together they helped a lot. A guess is that large steps
+#   find a good region and only small ones settle in it.
+# - It would be wrong to credit the schedule alone: the best model differs from the lecture's in
+#   the rate as well. Only all four together show what each change does.
 
 # %%
 assert scheduled_losses[:, -1].max() < keras_losses[:, -1].min()
@@ -938,6 +939,15 @@ plt.show()
 # frequent digit is the trivial baseline.
 
 # %%
+plots.latent_scatter(
+    pca.transform(x_val.reshape(len(x_val), n_pixels))[:, :2],
+    images.y_val,
+    images.class_names,
+    title="PCA's map of the same images",
+)
+plt.show()
+
+# %%
 pca_map = pca.transform(x_val.reshape(len(x_val), n_pixels))[:, :2]
 drawn = evaluation.pca_reconstruct(pca, x_train[:5_000], n_components=2)
 gain_2, offset_2 = evaluation.fit_gain_offset(drawn, x_train[:5_000], clip=(0, 1))
@@ -1002,10 +1012,10 @@ if lesson.on_mnist(images):
 
 # %% [markdown]
 # **Exercise 2.** Search by codes: write `most_similar(i, codes)`. `codes` is an array of
-# shape `(n, k)`, one code in each row. Return the number of the row that is nearest to row
-# `i` by the ***Euclidean distance***, the root of the sum of the squared differences, other
-# than `i` itself. When it is accepted, look at an image beside the one that you found:
-# `plots.image_rows({"pair": x_val[[i, most_similar(i, z_val)]]})`.
+# shape `(n, k)`, one code in each row. Return the index of the row, other than `i`, whose
+# ***Euclidean distance*** to row `i` is smallest: the root of the sum of the squared
+# differences. When it is accepted, look at an image beside the one that you found, for
+# example for `i = 7`: `plots.image_rows({"pair": x_val[[i, most_similar(i, z_val)]]})`.
 
 
 # %% tags=["exercise"]
@@ -1166,8 +1176,8 @@ plt.show()
 # **What to notice**
 # - On MNIST at full budget the deep model with the schedule has less than half of the error of
 #   PCA, with as many numbers for each image. The same model at the lecture's constant rate
-#   already covers almost three quarters of the way from PCA to it, and with PyTorch's
-#   initialisation about half.
+#   already covers almost three quarters of the way from PCA's error to that of the best
+#   model, and with PyTorch's initialisation about half.
 # - The larger rate alone, and the schedule alone, are no improvement on test images (one seed
 #   each).
 # - It would be wrong to say that its *code* must then be twice as good. That is the question
@@ -1236,7 +1246,8 @@ print(f"parameters of the deep model over those of the two layers: {more_weights
 # %% [markdown]
 # **What to notice**
 # - On MNIST at full budget the deep model is far ahead in training loss, with the same
-#   recipe and a code of the same size.
+#   recipe and a code of the same size. The table of test errors at the end shows the same on
+#   unseen images.
 # - It would be wrong to say that depth alone is the cause. The deep model also has many
 #   more parameters, and a code without ReLU.
 
@@ -1257,6 +1268,35 @@ if lesson.on_mnist(images):
 # the best linear decoder, which is computed directly, by least squares, and then helped by
 # gain, offset and clipping as PCA is.
 #
+# The figure shows the four combinations.
+
+# %%
+figure, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
+ax.set(xlim=(0, 7), ylim=(0, 2.6))
+ax.axis("off")
+box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "black"}
+for y, name in ((1.9, "PCA's code"), (0.7, "deep model's code")):
+    ax.text(1.6, y, name, ha="center", va="center", bbox=box)
+    ax.annotate("", (0.75, y), (0.2, y), arrowprops={"arrowstyle": "-"})
+    for y_decoder in (1.9, 0.7):
+        ax.annotate(
+            "",
+            (4.0, y_decoder),
+            (2.6, y),
+            arrowprops={"arrowstyle": "->", "color": "0.4"},
+        )
+for y, name in ((1.9, "linear decoder"), (0.7, "deep decoder")):
+    ax.text(4.9, y, name, ha="center", va="center", bbox=box)
+    ax.annotate("", (6.5, y), (5.75, y), arrowprops={"arrowstyle": "->"})
+ax.set_title("Two codes of 32 numbers and two decoders")
+plots.describe(
+    figure,
+    "Two boxes for PCA's code and the deep model's code, two for the linear and the deep "
+    "decoder, and arrows from each code to each decoder.",
+)
+plt.show()
+
+# %% [markdown]
 # > **Predict.** PCA's code was computed without gradient descent. How near will it come to
 # > the deep model's error, if it gets the deep model's decoder?
 
@@ -1394,11 +1434,11 @@ if lesson.full():
 #   network has found, needs only the deep decoder. In the same way a trained layer with a
 #   sigmoid on PCA's code closes most of the gap to the two-layer autoencoder (one seed each).
 # - But not all of it. The code that was trained together with the decoder has a clearly
-#   lower error than PCA's code with the same decoder. (At most by as much as the table says,
-#   because the decoder for PCA's code had the deep model's peak.)
-# - This split depends on the order. With the best linear decoder the deep model's code has a
-#   higher error than PCA's, and it had to be so: up to gain, offset and clipping, no code is
-#   better than PCA's for such a decoder. What an encoder finds is worth something only
+#   lower error than PCA's code with the same decoder. (The true difference may be smaller: the
+#   peak was chosen for the deep model, not for the decoder on PCA's code.)
+# - The share depends on which half we exchange first. If we exchange the code first and keep a
+#   linear decoder, the error even rises, and it had to: up to gain, offset and clipping, no
+#   code is better than PCA's for such a decoder. What an encoder finds is worth something only
 #   together with a decoder that can use it.
 # - It would be wrong to say that this autoencoder has its low error because its code is so
 #   much better than PCA's. With 32 numbers, the larger part is the decoder's. (By another
@@ -1469,7 +1509,7 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## What makes an image hard?
 #
-# Another question of the second part: what makes the error of an image large? Four
+# A further question, about single images: what makes the error of an image large? Four
 # hypotheses come to mind, and for each there is a measure.
 #
 # | hypothesis | why | measured by |
@@ -1523,7 +1563,7 @@ plt.show()
 # **What to notice**
 # - On MNIST at full budget the error is correlated with the outline and with how unusual an
 #   image is, similarly strongly, and only weakly with ink and with thickness, each taken
-#   alone (the thickness is measured coarsely: many strokes are one pixel thick by it). The two strong ones are correlated with each other as well, and a correlation does
+#   alone (a coarse measure: strokes one and two pixels wide get the same value). The two strong ones are correlated with each other as well, and a correlation does
 #   not prove a cause.
 # - It would be wrong to trust a measure because of its name. One could take the error of the
 #   blurred image for a measure of fine strokes. But a thick stroke has two edges, too, as
@@ -1543,7 +1583,7 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## The numbers of this lesson
 #
-# All on the test images. On MNIST at full budget the deep models, the two layers with the
+# These are errors on the test images. On MNIST at full budget the deep models, the two layers with the
 # schedule and the decoders for PCA's code were trained on all 60,000 images, the others on
 # 55,000. Where a model was trained from several seeds, the table shows the mean and, after
 # the sign ±, the standard deviation.
@@ -1609,7 +1649,8 @@ if lesson.on_mnist(images):
 # - **undercomplete**: with fewer numbers in the code than in the input; **bottleneck**:
 #   the narrow place where the code is.
 # - **MSE**: mean squared error, over all pixels.
-# - **ReLU, sigmoid**: two activations; **bias**: a number that a unit adds.
+# - **activation**: a function that is applied to each sum of a layer; **ReLU, sigmoid**: two
+#   of them; **bias**: a number that a unit adds.
 # - **gain and offset**: two numbers by which all pixels are multiplied and shifted.
 # - **unsupervised**: learning from data without labels.
 # - **training, validation, test images**: to learn from, to compare and choose by, and
@@ -1626,11 +1667,11 @@ if lesson.on_mnist(images):
 #   numbers start.
 # - **k-nearest-neighbour classifier**: gives an example the class of most of its k
 #   nearest neighbours.
-# - **correlation**: how closely two quantities follow a line together, from -1 through
-#   0, not at all, to 1.
+# - **correlation**: how closely two quantities follow a line together: 1 if they rise
+#   together, -1 if one falls as the other rises, 0 without any linear relation.
 # - **overfitting**: the training loss keeps falling while the validation loss stalls or
 #   rises.
-# - **interpolation**: decoding the points on the line between two codes.
+# - **interpolation**: computing the points between two codes, which are then decoded.
 #
 # ## What to remember, in numbers
 
