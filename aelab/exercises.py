@@ -388,7 +388,7 @@ def check_transposed_row(transposed_row):
 
     Example:
         >>> check_transposed_row(lambda values, kernel, stride: np.zeros(9))
-        'The next value prints 2 places further on, but nothing was printed.'
+        'The next copy lies 2 places further on, but nothing was added.'
     """
     if not callable(transposed_row):
         return (
@@ -410,10 +410,10 @@ def check_transposed_row(transposed_row):
         overwritten[place] = value * kernel
         turned[place] += value * kernel[::-1]
     if received.shape == (8,):
-        return "The row has length 8: the last print is cut off, or begins too early."
+        return "The row has length 8: the last copy is cut off, or begins too early."
     if received.shape == (6,) or received.shape == (12,):
         return (
-            f"The row has length {received.size}: four prints of 3, each 2 places "
+            f"The row has length {received.size}: four copies of 3, each 2 places "
             "after the one before, need another length."
         )
     if received.shape != (9,):
@@ -422,14 +422,12 @@ def check_transposed_row(transposed_row):
             f"shape of yours is {received.shape}."
         )
     mistakes = {
-        "Where prints overlap they should be added: += instead of =.": overwritten,
-        "The kernel is turned round: nothing turns it when it is printed.": turned,
+        "Where copies overlap they should be added: += instead of =.": overwritten,
+        "The kernel is turned round: it should be added as it is.": turned,
         "Print as strongly as the value says: value * kernel.": np.array(
             [1, 10, 101, 10, 101, 10, 101, 10, 100]
         ),
-        "The next value prints 2 places further on, but nothing was printed.": (
-            np.zeros(9)
-        ),
+        "The next copy lies 2 places further on, but nothing was added.": (np.zeros(9)),
     }
     hint = (
         f"For the values {values.tolist()}, the kernel {kernel.tolist()} and a "
@@ -482,7 +480,7 @@ def check_average_bits(average_bits):
         "That is the entropy of `symbols`: the probabilities come from `seen`.": (
             bits(symbols, symbols).mean()
         ),
-        "The two arrays are mixed up: learn from `seen`, pay for `symbols`.": (
+        "The two arrays are mixed up: learn from `seen`, code `symbols`.": (
             bits(symbols, seen).mean()
         ),
         "That is the cost of symbols that are all equally frequent.": 2.0,
@@ -548,7 +546,7 @@ def check_receptive_field(receptive_field):
             "Every stride counts for all layers after it, the first one too."
         ),
         17: (
-            "You went from the image inwards with the rule for the way back: begin "
+            "Your rule is right from the last layer to the first: begin "
             "with the last layer."
         ),
     }

@@ -373,14 +373,14 @@ def transposed(values, kernel, stride, add=True):
         (lambda v, k, s: transposed(v, k, s)[:-1], "cut off"),
         (lambda v, k, s: np.convolve(v, k), "another length"),
         (lambda v, k, s: np.outer(v, k).ravel(), "another length"),
-        (lambda v, k, s: np.zeros(9), "nothing was printed"),
+        (lambda v, k, s: np.zeros(9), "nothing was added"),
         (lambda v, k, s: np.outer(v, k), "shape of yours"),
         (lambda v, k, s: np.arange(9), "should return"),
         (lambda v, k, s: transposed(v, k, 2), "use the length"),
         (3.0, "function"),
     ],
 )
-def test_wrong_prints_are_named(answer, said):
+def test_wrong_copies_are_named(answer, said):
     assert said in exercises.check_transposed_row(answer)
 
 
