@@ -939,11 +939,13 @@ plt.show()
 # frequent digit is the trivial baseline.
 
 # %%
+ax = plt.subplots(figsize=(5, 5), layout="constrained")[1]
 plots.latent_scatter(
-    pca.transform(x_val.reshape(len(x_val), n_pixels))[:, :2],
-    images.y_val,
+    pca.transform(x_val[:1_500].reshape(-1, n_pixels))[:, :2],
+    images.y_val[:1_500],
     images.class_names,
-    title="PCA's map of the same images",
+    title="PCA's map of 1,500 of the same images",
+    ax=ax,
 )
 plt.show()
 

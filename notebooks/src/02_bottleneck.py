@@ -49,8 +49,7 @@ images = lesson.start(seed=1)
 
 # %% [markdown]
 # This lesson trains many models. To keep the time short, most of its experiments use only a
-# part of the training images, the same part for all that are compared; the sizes stand
-# here. The text describes the `full` budget on MNIST; in a quick run, or with other images,
+# part of the training images, the same part for all that are compared; the next cell lists the sizes. The text describes the `full` budget on MNIST; in a quick run, or with other images,
 # the numbers and some of the rankings will differ. Cells that only hold `assert` are the
 # lesson's claims, as code: they stop the notebook where a claim does not hold.
 # `lesson.on_mnist(images)` is true for MNIST at full budget.
@@ -212,16 +211,17 @@ print(f"mean distance of a point from PCA's line:         {distance.mean():.3f}"
 
 # %% [markdown]
 # **What to notice**
-# - Gradient descent has found PCA's line, and each point goes the shortest way to it.
-#   This is no accident. Whatever line the decoder draws on, the nearest point of it is
-#   the best reconstruction, and a weighted sum of the two pixels is enough to say where on
-#   the line it is. The best line goes through the centre of the cloud, because the
-#   deviations from the centre average to zero: so to shift the line sideways by $d$ adds
-#   just $d^2$ to the average error. And then Pythagoras (on the right) says that the
-#   squared distance of a point from the centre is the square of its way *along* the line
-#   plus the square of its distance *from* it. The first does not depend on the line. So
-#   the squared errors are smallest for the line along which the points vary most, and that
-#   is the first principal component.
+# - Gradient descent has found PCA's line, and each point goes the shortest way to it. Why is
+#   this line the best? Whatever line the decoder draws on, the nearest point of it is the best
+#   reconstruction, and a weighted sum of the two pixels is enough to say where on the line it
+#   is. The best line goes through the centre $\bar x$ of the cloud: if $e$ is a point's distance
+#   from such a line, to one side or the other, and the line is shifted sideways by $d$, the
+#   mean of $(e + d)^2$ is the mean of $e^2$ plus $d^2$, because the mean of $e$ is zero. And
+#   for each line through the centre, Pythagoras (on the right) says
+#   $\lVert x - \bar x \rVert^2 = \text{along}^2 + \text{from}^2$. The left side is the same
+#   for all of them. So the smallest error leaves the largest variance along the line, and that
+#   line is the first principal component. (That gradient descent gets there needs a proof of
+#   its own: Baldi and Hornik, below.)
 # - The cloud does not lie around zero, and nobody has told the network where its centre
 #   is. The biases of the two layers take care of that.
 # - It would be wrong to expect the same *code*. The encoder may use another unit of
@@ -235,7 +235,7 @@ assert abs(shift.mean() / distance.mean() - 1) < 0.01
 # ### The same with images
 #
 # Now the points have 784 coordinates and the line becomes a space of $k = 16$
-# dimensions. Let $x_1, \dots, x_n$ be the training images as rows of $p = 784$ pixels,
+# dimensions. The network computes $\hat x = (x W_1 + b_1) W_2 + b_2$. Let $x_1, \dots, x_n$ be the training images as rows of $p = 784$ pixels,
 # $\bar x$ their average, $W_1$ a matrix of $p \times k$ weights, $W_2$ one of $k \times
 # p$, and $V_k$ the matrix whose $k$ rows are the first $k$ principal components. Then
 #
@@ -257,7 +257,9 @@ assert abs(shift.mean() / distance.mean() - 1) < 0.01
 # on. All of them are zero if the spaces are the same. The package's function
 # `evaluation.principal_angles` computes them. (Its cosines are the *singular values* of
 # $Q_A^\top Q_B$, where the columns of $Q_A$ and of $Q_B$ are orthonormal and span the two
-# spaces; for $k = 1$ that is the $|a^\top b|$ of above.)
+# spaces; for $k = 1$ that is $|a^\top b|$ again. You need not follow this to go on.)
+#
+# Both the learning rate's *peak* and its fall along a cosine are as in lesson 01.
 #
 # > **Predict.** PCA is computed exactly. The autoencoder takes small steps from random
 # > weights. How close will its error come: within a factor of two, within 10 %, within
@@ -350,8 +352,9 @@ print(
 #
 # Now the activations come back. We train one model for each size of the code, all with
 # the same layers and for the same number of epochs, and put PCA of the same size beside
-# it (clipped to [0, 1], as the sigmoid is). Each training is repeated from several
-# seeds, because we want to compare sizes and not strokes of luck.
+# it (clipped to [0, 1], as the sigmoid is). Each training is repeated from several seeds (three
+# at full budget), because we want to compare sizes and not chance differences. The table shows
+# the mean and, after ±, the standard deviation over the seeds.
 #
 # > **Predict.** PCA's error divided by the network's is the factor that the network
 # > gains. Where is it largest: at 2 numbers, in between, or at 64?
@@ -458,9 +461,11 @@ for size, gain in longer_gains.items():
 #   these trainings the network gains most in the middle, at 16 numbers.
 # - Twice the time lifts the gain at 64 numbers by more than at 16, from one seed each, but not
 #   to the height of the middle sizes. So a part of the fall is an artefact of the time,
-#   perhaps all of it. The next section shows how far 30 numbers go.
+#   perhaps all of it. In the next section a wider network, trained longer, reaches a gain above
+#   4 with 30 numbers.
 # - It would be wrong to conclude that an autoencoder with 64 numbers is hardly worth its
-#   effort. What such a curve says about a size holds for its trainings.
+# - It would be wrong to conclude that an autoencoder with 64 numbers is hardly worth its
+#   effort. What such a curve says about a size holds only for this length of training.
 
 # %%
 assert gains[8] > gains[64]
@@ -626,8 +631,8 @@ lesson.Table(
 # - One training failed: with batches of 256 and the higher peak the error is worse than
 #   that of the average image. So these batches were judged at one working rate only.
 # - Among the others narrow layers, at the best of their three peaks, and half of the epochs do
-#   the most harm, about equally. Batches of twice the size come later, although they mean half
-#   as many steps, too: with as many steps, it is better to have seen twice as many images.
+#   the most harm, about equally. Doubling the batch halves the number of steps as halving the
+#   epochs does, and yet does less harm: the network sees twice as many images.
 # - The schedule helps: the best of three constant rates is worse than the full recipe by
 #   more than the seeds differ. The SiLU helps as well, at both rates that the ReLU was
 #   given. Of weight decay we cannot tell any effect from chance.
@@ -635,10 +640,11 @@ lesson.Table(
 #   in which that part alone was changed can say what it does, and only for a training
 #   of this length; the next one is several times as long.
 #
-# ### The record
+# ### The final comparison
 #
 # Now the full recipe is trained on all training and validation images, from three
-# seeds, and the test images judge. One difference to the paper could favour us. Its network
+# seeds, and the test images judge. One difference from the paper, among several, could
+# favour us. Its network
 # was trained on the cross-entropy (lesson 03), while ours is trained on the very error by
 # which both are judged. So we train it once more, on the cross-entropy.
 
@@ -693,7 +699,8 @@ plt.show()
 #   was the loss an advantage: trained on the cross-entropy, as theirs was, the network's
 #   error is even a little lower, from one seed.
 # - It was not a deeper network that did it: theirs has four layers on each side, ours
-#   three, and fewer weights. Nor does ours need their training layer by layer.
+#   three, and fewer weights. Nor does ours need their training layer by layer. Which of the
+#   other differences did it we have not tested at full length.
 # - In the worst cases the network replaces an unusual shape by a usual one. The size of the
 #   code is not the only reason: in the last column PCA, with 30 numbers as well, keeps
 #   something of the inner stroke that the network drops. A guess is that the network has seen
@@ -808,14 +815,16 @@ if lesson.on_mnist(images):
 # is given only 200 images, it has an easy way out: learn these 200 by heart. The error
 # on its own training images cannot tell you. Only images that it has never seen can.
 #
-# Several remedies are commonly named. ***Dropout*** switches off random units in each
-# training step. ***Weight decay*** you know from above. ***Input noise*** shows the network
-# a slightly different image in each step. ***Early stopping*** takes the weights of the
-# epoch in which the error on new images was lowest. And one can get more data. We try the
-# first three at several strengths. For choosing a strength or an epoch we use 1,000 of the
-# validation images; the errors in the table come from the others. Two controls stand beside
-# them: PCA, fitted on the same images, and the same network without activations, which has as
-# many weights. All trainings take the same number of steps.
+# Several remedies are commonly named. ***Dropout*** sets a fraction of the units, here a tenth
+# or three tenths, to zero at random in each training step. ***Weight decay*** you know from
+# above; so few steps need larger values. ***Input noise*** adds fresh random noise to the
+# input in each step, while the target stays the clean image. ***Early stopping*** ends the
+# training when the error on new images does not fall any more, and keeps the weights of the
+# best epoch. And one can get more data. We try the first three at several strengths. For
+# choosing a strength or an epoch we use 1,000 of the validation images; the errors in the table
+# come from the others. Two controls stand beside them: PCA, fitted on the same images, and the
+# same network without activations, which has as many weights. All trainings take the same
+# number of steps.
 #
 # > **Predict.** How many times larger is the error on new images than on the 200? Which
 # > remedy helps most, besides more data?
@@ -1010,14 +1019,16 @@ print(f"chosen among the remedies: {chosen_remedy}")
 # **What to notice**
 # - The error on the 200 images falls and falls, while the error on new images stops
 #   falling early. (At first the curve of the seen images lies higher, because Keras
-#   averages it over the epoch.) A network with such a gap is said to ***overfit***.
+#   averages it over the epoch.) A network with such a gap is said to ***overfit***. In the
+#   pictures it draws the images that it has seen, and of new ones something broken; it does not
+#   simply return the most similar of the 200.
 # - Of the remedies, input noise of 0.3 lowers the error on new images most, by more than a
-#   tenth. Weaker and stronger noise and a weak dropout help less, and early stopping helps a
-#   little. Weight decay does not, at the three strengths that we tried. (Our noise is not
+#   tenth. Weaker and stronger noise and dropout help less, and early stopping helps a little. Weight decay does not, at the three strengths that we tried. (Our noise is not
 #   clipped to [0, 1]. Clipped noise would brighten black pixels on average, so that the network
 #   met other images in training than afterwards.)
 # - None of them comes near to twenty times the images with the same number of steps. But PCA on
-#   the same 4,000 images is still ahead: 1,000 steps are too few for the network to pass it.
+#   the same 4,000 images is still ahead. A guess is that 1,000 steps are too few for the
+#   network: its curve is still falling.
 # - Two controls beat every remedy that has to make do with the same 200 images: PCA, and the same
 #   network without its activations, which has as many weights. So it is not the number of
 #   weights alone that makes our network memorise. A guess at the reason: all layers of a
@@ -1046,8 +1057,7 @@ if lesson.on_mnist(images):
             assert measured[name].mean() > 0.98 * measured["200 images"].mean()
 
 # %% [markdown]
-# **Exercise 2.** Early stopping can also save time: one stops when the error on new images
-# does not fall any more. But it goes up and down from epoch to epoch, so one waits a little.
+# **Exercise 2.** When does early stopping stop? The error on new images goes up and down from epoch to epoch, so one waits a little.
 # Write `epochs_trained(val_losses, patience)`. `val_losses` is the list of validation losses,
 # one for each epoch, as they would come. The training ends as soon as the last `patience`
 # epochs have all failed to get below the lowest loss before them. Return how many epochs have
@@ -1245,6 +1255,10 @@ print(f"{best_relu:.6f}, and the average image {baseline / x_train.var():.6f}")
 lesson.check(3, best_relu, lambda answer: exercises.check_best_relu(answer, standard))
 
 # %% [markdown]
+# (The baseline would not have warned you: here the output that misses a part of its data is
+# better than the average image. So compare the range of the output with that of the data.)
+
+# %% [markdown]
 # ## Third deception: it may just copy
 #
 # If 32 numbers are good, are 1,024 better? That is more than the image has pixels, a
@@ -1254,7 +1268,7 @@ lesson.check(3, best_relu, lambda answer: exercises.check_best_relu(answer, stan
 # To see what the width does we take two pairs: a linear model with 32 and with 1,024
 # numbers, and a model with a ReLU on the code and a sigmoid at the end, again with 32 and
 # with 1,024. Within a pair nothing but the width changes. We look at them in two ways. What
-# is the error on digits, and on images that are none: two digits laid over each other,
+# is the error on digits, and on images that are not digits: two digits laid over each other,
 # digits flipped vertically (some are digits again, a 4 is none), and ***negatives***, black
 # digits on white? And is the code worth anything: can a ***linear probe***, a simple
 # classifier that sees nothing but the code, tell which digit it is?
@@ -1408,25 +1422,27 @@ plt.show()
 # %% [markdown]
 # **What to notice**
 # - The wide codes have far lower errors than the narrow ones of the same kind, and not only
-#   on digits. The linear one passes on whatever is drawn with strokes where digits have
-#   theirs, digit or not, with next to no error. So its low error on digits says nothing about
-#   digits. This is how to catch a copier: show it images that it should not know.
-# - Not even a copier is the identity. On negatives its error is far larger, above all at the
-#   pixels that were black in all training images: nothing in the training asked for copying
-#   them.
+#   on digits. The linear one reconstructs whatever is drawn with strokes in the middle of the
+#   image, digit or not, with next to no error. So its low error on digits says nothing about
+#   digits. This is how to catch a copier: show it images that it should not know, and look at
+#   the error itself, beside that of a narrow code of the same kind. (The errors in the row
+#   names of the figure are those of these eight images; the two negatives dominate them.)
+# - Not even a copier is the identity. On negatives its error is far larger. Per pixel it is
+#   several times as large where all training images were black, because nothing in the training
+#   asked for copying these pixels.
 # - Is the *growth* of the error from digits to other images a sign that a network has found
 #   out what digits are like? On MNIST at full budget the deep network's error grows most,
-#   more than fivefold, as one would expect of a specialist. But the wide code with the ReLU
-#   grows more than the narrow linear one, which cannot copy. Growth also depends on
+#   more than fivefold, as one would expect of a specialist. But the error of the wide code with
+#   the ReLU grows more than that of the narrow linear one, which cannot copy. Growth also depends on
 #   where one starts, and even the average image's error grows, because overlaid digits have
 #   more ink. So the ratio proves nothing by itself.
 # - A probe reads the wide codes about as well as the pixels, and the narrow codes nearly as
 #   well, from 30 or 32 numbers. Is it training that made the digit easy to read? Beside
-#   untrained layers and networks with as many numbers the narrow codes are far ahead, but
-#   beside PCA they are not: the probe finds no more in the deep code than in PCA's. And the
-#   wide codes are behind: a layer of 1,024 ReLU units that was *never trained* gives the probe
-#   the highest accuracy of all. So a probe's accuracy means something only beside untrained
-#   controls of the same size, and beside PCA.
+#   untrained layers and networks with as many numbers the narrow codes are far ahead.
+# - But beside PCA they are not: the probe finds hardly more in the deep code than in PCA's.
+# - And the wide codes are behind their control: a layer of 1,024 ReLU units that was *never
+#   trained* gives the probe the highest accuracy of all. So a probe's accuracy means something
+#   only beside untrained controls of the same size, and beside PCA.
 # - It would be wrong to choose a model by its error alone. Compare codes of the same
 #   size, or ask what the code is for. The remedy in this lesson is the bottleneck. A wide
 #   code can be worth having if copying is made impossible in another way: lesson 04
@@ -1515,21 +1531,22 @@ lesson.Table(
 # - A linear autoencoder that is trained to the end reaches PCA's error and spans PCA's
 #   space. What a deep one gains, it gains by its nonlinear activations.
 # - The gain over PCA depends on the size of the code and on the length of the training;
-#   in our short trainings it was largest in between.
+#   in our short trainings it was largest in the middle.
 # - Which part of a recipe does the work can only be told by changing one part at a
 #   time.
 # - In a short training, hidden layers in the decoder were worth more than hidden layers in
 #   the encoder, and one on each side as much as two in the decoder.
 # - A low error, or a falling loss, deceives in three ways: when the network knows its
 #   images by heart, when its output cannot reach the data, and when its code is wide
-#   enough to copy.
+#   enough to copy. Look at new images, at the range of the output, and at images that are not
+#   digits.
 #
 # ### Terms
 #
 # - **latent dimension**: the number of values in the code; **bottleneck**: a code through
 #   which everything has to pass; **undercomplete**: smaller than the image.
 # - **linear**: made of multiplications by weights and additions only.
-# - **to span**: the weighted sums of some vectors are the space that they span.
+# - **span**: the set of all weighted sums of some vectors.
 # - **principal angles**: the angles by which two spaces differ; all zero if they are
 #   the same.
 # - **SiLU**: a smooth activation, $a \cdot \mathrm{sigmoid}(a)$; **tanh**: one that
@@ -1537,10 +1554,10 @@ lesson.Table(
 # - **weight decay**: pulling all weights a little towards zero in each step.
 # - **ablation**: an experiment that changes one part at a time, to see what each does.
 # - **overfitting**: a low error on the training images and a high one on others.
-# - **input noise**: showing the network a slightly different image in each step.
+# - **input noise**: fresh random noise on the input in each step; the target stays clean.
 # - **dropout**: switching off random units in each training step.
 # - **early stopping**: ending a training when the validation loss has not fallen any
-#   more for some epochs, whose number is the **patience**.
+#   more for some epochs, whose number is the **patience**, and keeping the best weights.
 # - **overcomplete**: with more numbers in the code than in the input.
 # - **linear probe**: a linear classifier that sees nothing but the code.
 # - **negative**: an image with black and white exchanged.

@@ -440,7 +440,7 @@ plt.show()
 #   moves by 2, so every other pixel is reached by two copies, in each direction. Such
 #   grids are called ***checkerboard artefacts***. (With a kernel of 4, a multiple of the
 #   stride, all pixels are reached equally often.)
-# - Resizing gives 9 everywhere except at the rim, where the window meets padding.
+# - Resizing gives 9 everywhere except at the border, where the window meets padding.
 # - It would be wrong to conclude that a trained network shows this grid. It can learn
 #   kernels that cancel it. Whether ours does will be measured.
 
@@ -509,8 +509,8 @@ lesson.Table(
 # ### A loss with a lower bound
 #
 # The lecture does not train by the squared error. It reads each output $\hat x_i$ as a
-# probability, namely that pixel $i$ is white, and asks how probable the image is in the
-# eyes of the network, if pixels are taken to be independent. If the pixel is white, the network should have said so with a high
+# probability, namely that pixel $i$ is white, and asks how probable the image is under these
+# probabilities, if pixels are taken to be independent. If the pixel is white, the network should have said so with a high
 # probability $\hat x_i$; if it is black, $1 - \hat x_i$ should be high. The negative
 # logarithm of this probability, averaged over the pixels, is the ***binary
 # cross-entropy*** (BCE):
@@ -624,7 +624,8 @@ plt.show()
 # **What to notice**
 # - On MNIST at full budget the median images are hard to tell from the originals; even the
 #   worst have lost only details. Nearly all of the loss is the lower bound; only the small
-#   rest above it is the model's own.
+#   rest above it is the model's own. (In the curves the training loss lies above the validation
+#   loss at first, because it is averaged over the epoch, while the weights still improve.)
 # - But look at the code: a map of 7 x 7 x 64 numbers, four times as many as the image has
 #   pixels. This is an overcomplete code, and lesson 02 has shown what
 #   such a code is worth: the network had no need to find out anything about digits.
@@ -641,8 +642,8 @@ if lesson.on_mnist(images):
     assert code_size == 3136
 
 # %% [markdown]
-# (An aside.) The package builds this model by `models.conv_autoencoder`, with one difference: its
-# first layer of the decoder is a `Conv2D`. With stride 1 the two are the same thing:
+# (An aside.) The package builds this model by `models.conv_autoencoder`, with one difference: the
+# first layer of its decoder is a `Conv2D`. With stride 1 the two are the same thing:
 # adding a kernel at every place gives the same image as sliding the kernel, turned by 180
 # degrees, over the map. So with that kernel turned, the package's model draws the
 # same images.
@@ -675,7 +676,7 @@ plt.show()
 # Some look like edges in one direction or another, others hardly differ from a blur, or
 # are negative all over. Kernels of
 # later layers are blocks and cannot be seen like this. But we can ask which
-# parts of the images a channel answers to most strongly. One value of the second layer
+# parts of the images a channel responds to most strongly. One value of the second layer
 # looks at 3 x 3 values of the first, and each of those at 3 x 3 pixels. The part of
 # the image on which it depends is called its ***receptive field***. The figure shows it in
 # one dimension for two layers of stride 2. The windows of the first layer lie two pixels
@@ -763,8 +764,8 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The eight patches of a row resemble each other: in the first layer to an edge or a corner of a stroke, in the second to
-#   pieces of strokes, in the third to parts of digits.
+# - The eight patches of a row resemble each other. In the first layer they show edges or
+#   corners of strokes, in the second pieces of strokes, in the third parts of digits.
 # - The rows of the untrained network show parts of digits as well, and some of them are as
 #   uniform. A kernel of random weights has preferred patterns, too, and a window of 15 pixels
 #   sees parts of digits whether or not anything was learned. So these pictures show above
@@ -776,7 +777,7 @@ plt.show()
 # **Exercise 2.** Write `receptive_field(convolutions)` for a list of pairs
 # `(kernel size, stride)`, from the image inwards: how many pixels of a row can one
 # number of the last map depend on? For the three layers above, `[(3, 2), (3, 2), (3,
-# 1)]`, it is 15. Draw the case `[(3, 2), (3, 2)]` on paper first.
+# 1)]`, it is 15. Draw this case on paper first.
 
 
 # %% tags=["exercise"]
@@ -1080,8 +1081,9 @@ plt.show()
 #   up.
 # - The printed differences tell more: a part of the convolutional network's lead over the
 #   dense one is there in the training loss already, but most of it only on images that neither
-#   has seen. With as much arithmetic the dense network even ends with a lower training loss, so
-#   what it lacks then is generalisation alone.
+#   has seen. With as much arithmetic the dense network's training loss is no higher than the
+#   convolutional one's; what is left of its disadvantage is on new images.
+# - By eye the two networks can hardly be told apart; the errors lie along the strokes.
 # - The choice of the rival matters. In the short training the dense network with one wide
 #   hidden layer was by far the best of the three. Another shape might be better at full
 #   length. Both learning rates were the larger one of the two that were tried, and remedies
@@ -1156,7 +1158,8 @@ print(
 
 # %% [markdown]
 # **What to notice**
-# - On MNIST at full budget the dense network does not notice, apart from chance. The
+# - On MNIST at full budget the error of the dense network changes by about 1 %, which is
+#   chance. The
 #   convolutional one loses a great deal: on shuffled pixels its windows look at nine pixels
 #   that have nothing to do with each other. It then falls far behind the dense network in
 #   the long training as well. So its advantage there does come from the neighbourhoods.
@@ -1336,8 +1339,8 @@ lesson.Table(
 # - The measure does its work: a pure grid has nearly 100 %, and white noise, which has no
 #   pattern, next to nothing.
 # - The untrained networks have no grid of one sign: random kernels have both signs, which
-#   cancel over the whole image. But the texture in the first row is real: the unevenness is
-#   about 2, as expected. Resizing has much less of it.
+#   cancel over the whole image. But the texture in the row "transposed, untrained" is real: the
+#   unevenness is about 2, as expected. Resizing has much less of it.
 # - After the training neither measure finds more in the reconstructions than in the images
 #   themselves. How the kernels bring this about we have not examined.
 # - It would be wrong to conclude that checkerboards are a myth. They have been found in
@@ -1371,8 +1374,9 @@ if lesson.on_mnist(images):
 #    all cases, 1 in a quarter, and -1 and 2 in an eighth each, the codewords 0, 10, 110 and
 #    111 will do: they cost 1, 2, 3 and 3 bits, and none is the beginning of another. That is
 #    on average $\tfrac12 \cdot 1 + \tfrac14 \cdot 2 + 2 \cdot \tfrac18 \cdot 3 =
-#    1.75$ bits. Storing four symbols without regard to their frequency would cost 2.
-#    This average is the ***entropy*** of the symbols.
+#    1.75$ bits. These 1.75 bits are the ***entropy*** of the symbols, the quantity that we met
+#    in the loss, now in bits. (Storing four symbols without regard to their frequency would
+#    cost 2.)
 # 3. **Decode.** Multiply the symbols by the step, and let the decoder draw.
 
 # %%
@@ -1403,13 +1407,14 @@ def average_bits(seen, symbols):
 lesson.check(3, average_bits, exercises.check_average_bits)
 
 # %% [markdown]
-# The answer to the last question is no: like the loss of above, this average is a
+# The answer to the last question is no: like the loss above, this average is a
 # cross-entropy (in bits; 1 nat is 1.44 bits), and it is lowest if the probabilities are those
 # of `symbols` themselves.
 #
 # For each number of the code we learn the probabilities of its symbols from training
-# images and count what the codes of *validation* images then cost, so that learning by
-# heart does not help. No file is written: real entropy coders come very close to this
+# images and count what the codes of *validation* images then cost, so that memorising does
+# not help. (A symbol that never occurred in the training images is given a small probability,
+# so that it costs many bits.) No file is written: real entropy coders come very close to this
 # count. An ***information rate***, in bits per pixel, means nothing without the error, and the
 # error nothing without the rate, so each codec is a curve over many steps.
 #
@@ -1779,7 +1784,8 @@ plt.show()
 #   much, which is called ***translation equivariance***. With strides this holds only for
 #   shifts by a multiple of their product, here 4, and away from the rim. And the Dense layer
 #   that reads the map has a weight for each place, like any Dense layer.
-# The next cell tests it: the map of images that were moved by 4 pixels is the map of the
+#
+# The next cell tests the equivariance: the map of images that were moved by 4 pixels is the map of the
 # images, one place further on; that of images moved by 2 pixels is not.
 
 
@@ -1958,8 +1964,8 @@ if lesson.on_mnist(images):
 #   about a fifth of the error with as many epochs, and by about a seventh with as much
 #   arithmetic. It has a quarter of the weights.
 # - Bits, not numbers, are the size of a code. No codec is best at every rate. Ours lead in a
-#   narrow range at low rates, where the two networks are about equal. Above it no codec that
-#   we tried beats a context model of the pixels.
+#   narrow range at low rates, where the two networks are about equal. From 0.25 to 0.4 bits, as
+#   far as we measured it, a context model of the pixels has the lowest error.
 # - Trained on centred digits, a code of 64 numbers fails on moved ones. Moved images in the
 #   training help, with a somewhat higher error in place.
 #
