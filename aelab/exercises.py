@@ -14,7 +14,6 @@ __all__ = [
     "check_average_bits",
     "check_best_relu",
     "check_epochs_trained",
-    "check_error_ratio",
     "check_gain_and_offset",
     "check_learning_rate",
     "check_line_angle",
@@ -559,50 +558,6 @@ def check_receptive_field(receptive_field):
     if receptive_field([(7, 4)]) != 7 or receptive_field([(3, 2), (3, 2)]) != 7:
         return "It is right for three layers, but not for one layer, or for two."
     return True
-
-
-def check_error_ratio(error_ratio):
-    """Whether a function turns a gain in decibels into a ratio of errors. Lesson 04.
-
-    Args:
-        error_ratio: Function of the PSNR before and after, in decibels.
-
-    Returns:
-        True; None if the function returns None; or a sentence on the likely mistake.
-    """
-    if not callable(error_ratio):
-        return (
-            "error_ratio should be a function of two numbers: "
-            "def error_ratio(before, after)."
-        )
-    before, after = 9.0, 15.0
-    received = error_ratio(before, after)
-    if received is None:
-        return None
-    if np.shape(received):
-        return f"It returns an array of shape {np.shape(received)}, not one number."
-    right = 10 ** ((before - after) / 10)
-    mistakes = {
-        "That is the error before divided by the one after: turn it round.": 1 / right,
-        "That is the ratio of the roots: the formula has 10 log10, not 20 log10.": (
-            10 ** ((before - after) / 20)
-        ),
-        "Decibels are tenths: divide the difference by 10 first.": (
-            10 ** (before - after)
-        ),
-        "The logarithm of the formula is that of base 10.": (
-            np.exp((before - after) / 10)
-        ),
-        "Decibels are logarithms: their ratio is not the ratio of the errors.": (
-            before / after
-        ),
-        "That is the difference in decibels: turn it into a ratio.": after - before,
-    }
-    hint = (
-        f"From 9 to 15 dB it should return {right:.3f}, and it returns "
-        f"{float(received):.3f}."
-    )
-    return _compare(received, right, mistakes, hint)
 
 
 def check_streaks(streaks):

@@ -1,30 +1,32 @@
 # %% [markdown]
-# # 04 Clean an image that you have never seen
+# # 04 Denoising: learn what a digit is by cleaning it
 #
 # A photograph in the dark is full of noise, and so is an X-ray image that was taken with
 # as little radiation as possible. Some cameras have pixels that do not answer, some
 # scanners leave white and black dots. In all these cases there is a clean image
 # somewhere behind the one that we have, and we would like to see it. An autoencoder can
 # be trained to do so with almost no change: we spoil its input and ask it for the image
-# as it was. Copying no longer helps. The network has to know what digits look like. In
-# this lesson you train such networks, and you compare them with the methods that image
-# processing had before there were networks, each of them tuned as carefully as ours.
+# as it was. Copying is no longer enough: the network has to use what it has learned about
+# strokes and digits. In this lesson you train such networks, and you compare them with
+# methods of image processing that need no network, each of them tuned as well.
 #
 # **You will** train a network that removes noise from images that it has never seen, and
-# find out by how many decibels it beats simpler methods that were tuned as carefully.
+# find out by how many decibels (a logarithmic scale of the error) it beats simpler methods
+# that were tuned as well.
 #
 # **You will learn to**
 # - corrupt images in three ways, anew in each batch, while the target stays clean;
-# - measure a restored image in decibels and by structural similarity, and know why one
-#   number is not enough;
-# - build strong rivals without a network: tuned filters, a linear map, trees;
+# - measure a restored image by its error and by its structure, and know why one number is
+#   not enough;
+# - build strong rivals (***baselines***) without a network: tuned filters, a linear map,
+#   trees;
 # - draw and write a network with skip connections, and measure what they are worth;
 # - find out what a denoiser does to a corruption that it was not trained on;
 # - recognise two traps: noise drawn once, and noise that is off in validation.
 #
 # **You need** lessons 01 to 03.
 #
-# **Time** 80 minutes to read, and 15 more for the exercises; all cells together take
+# **Time** 100 minutes to read, and 20 more for the exercises; all cells together take
 # {{minutes}} minutes on two CPU cores.
 
 # %% [markdown]
@@ -39,6 +41,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers, ops
+from scipy import ndimage
 from sklearn.ensemble import ExtraTreesRegressor
 
 from aelab import corruption, evaluation, exercises, lesson, models, plots, training
@@ -111,6 +114,51 @@ n_pixels = x_train[0].size
 average_image = x_train.mean(axis=0)
 
 # %% [markdown]
+# ## The idea, drawn
+#
+# The image is corrupted on its way into the encoder. The loss compares what the decoder
+# draws with the image *before* it was corrupted.
+
+# %%
+picture = plots.as_pictures(x_train[:1])[0]
+rough = np.clip(picture + np.random.default_rng(1).normal(0, 0.5, picture.shape), 0, 1)
+figure, ax = plt.subplots(figsize=(10, 2.9), layout="constrained")
+ax.set(xlim=(0, 10), ylim=(0.3, 3.2))
+ax.axis("off")
+for place, shown in ((0.6, picture), (2.9, rough)):
+    inset = ax.inset_axes((place - 0.6, 0.9, 1.2, 1.2), transform=ax.transData)
+    plots.draw_picture(inset, shown)
+box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "black"}
+words = {
+    "encoder": (4.7, 1.5, box),
+    "code": (6.1, 1.5, box),
+    "decoder": (7.5, 1.5, box),
+    "reconstruction": (9.1, 1.5, box),
+    "clean image": (0.6, 0.6, None),
+    "corrupted": (2.9, 0.6, None),
+    "noise,\ndrawn anew": (1.75, 2.0, None),
+    "loss": (4.9, 2.9, box),
+}
+for word, (x, y, frame) in words.items():
+    ax.text(x, y, word, ha="center", va="center", bbox=frame)
+steps = [((1.25, 1.5), (2.25, 1.5)), ((3.55, 1.5), (4.15, 1.5))]
+steps += [((5.25, 1.5), (5.65, 1.5)), ((6.55, 1.5), (6.9, 1.5))]
+steps += [
+    ((8.1, 1.5), (8.3, 1.5)),
+    ((0.6, 2.15), (4.5, 2.9)),
+    ((9.1, 1.85), (5.3, 2.9)),
+]
+for start, end in steps:
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "linewidth": 1.5})
+plots.describe(
+    figure,
+    "A clean image, the same image with noise, and boxes for encoder, code, decoder and "
+    "reconstruction, joined by arrows. The loss has two arrows: from the reconstruction "
+    "and from the clean image.",
+)
+plt.show()
+
+# %% [markdown]
 # ## Three ways to spoil an image
 #
 # If we want to measure how well something is repaired, we need to know what it was
@@ -125,8 +173,7 @@ average_image = x_train.mean(axis=0)
 # - ***Masking***: each pixel is set to 0 with a probability, here one half,
 #   independently of the others. Half of the pixels say nothing; the others are right.
 # - ***Salt-and-pepper noise***: a fraction of the pixels, here a fifth, becomes white or
-#   black with equal probability. A pixel is either right or completely wrong, and
-#   nobody says which.
+#   black with equal probability. Which pixels are wrong, nobody says.
 #
 # > **Predict.** The noise has mean 0. What is the mean of a pixel that was black, after
 # > noise with $\sigma = 0.5$ and clipping: 0, or above it?
@@ -141,7 +188,7 @@ def corrupt_by_hand(x, rng):
     draws = rng.random(x.shape)
     salt_and_pepper[draws < 0.1] = 1
     salt_and_pepper[(draws >= 0.1) & (draws < 0.2)] = 0
-    return {"Gaussian": gaussian, "masking": masked, "salt": salt_and_pepper}
+    return {"Gaussian": gaussian, "masking": masked, "salt-and-pepper": salt_and_pepper}
 
 
 rng = np.random.default_rng(0)
@@ -166,7 +213,7 @@ assert abs(black.mean() - half_of_the_curve) < 0.006
 corruptions = {
     "Gaussian": corruption.AdditiveGaussian(stddev=0.5),
     "masking": corruption.MaskPixels(rate=0.5),
-    "salt": corruption.SaltAndPepper(rate=0.2),
+    "salt-and-pepper": corruption.SaltAndPepper(rate=0.2),
 }
 noisy_val = {
     name: layer.corrupt_array(x_val, seed=1) for name, layer in corruptions.items()
@@ -183,7 +230,7 @@ plots.image_rows(
         "image": x_val[:8],
         "Gaussian noise\n0.5": noisy_val["Gaussian"][:8],
         "masking\n50 %": noisy_val["masking"][:8],
-        "salt-and-pepper\n20 %": noisy_val["salt"][:8],
+        "salt-and-pepper\n20 %": noisy_val["salt-and-pepper"][:8],
     },
     title="The same images, corrupted in three ways",
 )
@@ -265,25 +312,6 @@ if lesson.on_mnist(images):
     )
 
 # %% [markdown]
-# **Exercise 2.** A denoiser lifts the PSNR of an image from `before` to `after`
-# decibels. Write `error_ratio(before, after)`: the mean squared error afterwards,
-# divided by the one before.
-
-
-# %% tags=["exercise"]
-def error_ratio(before, after):
-    return None  # your formula here
-
-
-# %% tags=["solution"]
-def error_ratio(before, after):
-    return 10 ** ((before - after) / 10)
-
-
-# %% tags=["nbval-check-output"]
-lesson.check(2, error_ratio, exercises.check_error_ratio)
-
-# %% [markdown]
 # ## The rivals: what can be done without a network?
 #
 # Noise was removed from images long before there were networks. If we compare with a
@@ -300,13 +328,33 @@ lesson.check(2, error_ratio, exercises.check_error_ratio)
 #
 # The first and the last average, and we have seen what that means: the clipped noise leaves
 # a grey background, and masking halves the brightness. A filter cannot repair that. But two
-# more numbers can, a ***gain*** and an ***offset***, as PCA had them in lesson 01:
+# more numbers can, a ***gain*** and an ***offset***, which helped PCA in lesson 01, too:
 #
 # $$\hat x = \mathrm{clip}(\mathrm{gain} \cdot \mathrm{filter}(\tilde x) +
 # \mathrm{offset})$$
 #
 # > **Predict.** By how many decibels will gain and offset improve a Gaussian filter on
 # > Gaussian noise: by 0.3, by 1, or by 5?
+
+
+# %%
+def tune_gaussian_filter(noisy, clean):
+    """The best width, and the error that it has with its gain and offset."""
+    errors = {}
+    for width in (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6):
+        smooth = ndimage.gaussian_filter(noisy, sigma=(0, width, width, 0))
+        gain, offset = evaluation.fit_gain_offset(smooth, clean)  # best after clipping
+        errors[width] = evaluation.mse(clean, np.clip(gain * smooth + offset, 0, 1))
+    best_width = min(errors, key=errors.get)
+    return best_width, errors[best_width]
+
+
+best_width, error = tune_gaussian_filter(noisy_tune["Gaussian"], x_tune)
+print(f"Gaussian filter on Gaussian noise: width {best_width}, MSE {error:.4f}")
+
+# %% [markdown]
+# The package's `evaluation.tune_filter` does the same for all three filters, and more
+# settings, and returns the best of them.
 
 # %%
 filters = {}
@@ -315,20 +363,26 @@ for name, noisy in noisy_tune.items():
     print(f"{name}: {filters[name]}")
 
 # %%
-# The same filter for Gaussian noise, as it is: without gain and offset.
-plain_filter = filters["Gaussian"].restore(noisy_val["Gaussian"], None)
-plain_psnr = evaluation.mean_psnr(x_val, np.clip(plain_filter, 0, 1))
+# The same filter for Gaussian noise: as it is; with gain and offset by least squares, as
+# if nothing were clipped; and with those that are best after clipping.
+smooth_tune = filters["Gaussian"].restore(noisy_tune["Gaussian"], None)
+smooth_val = filters["Gaussian"].restore(noisy_val["Gaussian"], None)
+gain, offset = evaluation.fit_gain_offset(smooth_tune, x_tune, clip=None)
+plain_psnr = evaluation.mean_psnr(x_val, np.clip(smooth_val, 0, 1))
+line_psnr = evaluation.mean_psnr(x_val, np.clip(gain * smooth_val + offset, 0, 1))
 gained_psnr = evaluation.mean_psnr(
     x_val, filters["Gaussian"].apply(noisy_val["Gaussian"])
 )
-print(f"without gain and offset {plain_psnr:.2f} dB, with them {gained_psnr:.2f} dB")
+print(f"without gain and offset      {plain_psnr:.2f} dB")
+print(f"with those of least squares  {line_psnr:.2f} dB")
+print(f"with those best after clip   {gained_psnr:.2f} dB")
 
 # %%
 # All filters, tuned, with gain and offset; and for masking one that is told more.
 kinds = {
-    "Gaussian, by width": {"gaussian": (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)},
-    "median, by side": {"median": (3, 5)},
-    "Wiener, by side and power of the noise": {
+    "Gaussian filter": {"gaussian": (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)},
+    "median filter": {"median": (3, 5)},
+    "Wiener filter": {
         "wiener": [(side, power) for side in (3, 5) for power in (0.02, 0.05, 0.1, 0.2)]
     },
 }
@@ -361,11 +415,13 @@ lesson.Table(
 # is not black has certainly not been masked, so a filter may keep it.
 
 # %% [markdown]
-# **Exercise 3.** How are the two numbers found? Write `gain_and_offset(filtered, x)`: for
-# two arrays of images of the same shape it returns the gain and the offset, two numbers
-# for all images together, with the least mean squared error between
-# `gain * filtered + offset` and `x`. (Nothing is clipped here.) You may ask NumPy, or set
-# the derivatives of the error to zero on paper.
+# **Exercise 2.** If nothing is clipped, the best two numbers have a formula. Write
+# `gain_and_offset(filtered, x)`: for two arrays of images of the same shape it returns the
+# gain and the offset, two numbers for all images together, with the least mean squared error
+# between `gain * filtered + offset` and `x`. You may ask NumPy, or set the derivatives of the
+# error to zero on paper. (This is the middle one of the three lines above. The package
+# searches for the pair that is best after clipping. It has a larger gain, so that more pixels
+# become exactly black or white, which is what most pixels of a digit nearly are.)
 
 
 # %% tags=["exercise"]
@@ -381,7 +437,7 @@ def gain_and_offset(filtered, x):
 
 
 # %% tags=["nbval-check-output"]
-lesson.check(3, gain_and_offset, exercises.check_gain_and_offset)
+lesson.check(2, gain_and_offset, exercises.check_gain_and_offset)
 
 # %% [markdown]
 # Filters know nothing about digits. The next two rivals learn from pairs of corrupted
@@ -398,8 +454,8 @@ lesson.check(3, gain_and_offset, exercises.check_gain_and_offset)
 # differently from another. Its answer is the mean of those training pixels for which all
 # questions had the same answers. We average many trees, each of which has drawn its
 # questions at random. The least number of training pixels behind an answer is a setting,
-# `min_samples_leaf`, which we tuned for each corruption. Both rivals get gain and offset,
-# too.
+# `min_samples_leaf`, for which we tried two or three values for each corruption. Both rivals
+# get gain and offset, too.
 
 
 # %%
@@ -413,9 +469,9 @@ def neighbourhoods(x, radius=3):
     return windows.reshape(-1, side * side)
 
 
-# The best in a trial with 300 training images, of 5, 20 and 60 for Gaussian noise, of 1, 2
-# and 5 for masking, and of 2 and 5 for salt-and-pepper noise.
-LEAST_IN_LEAF = {"Gaussian": 5, "masking": 2, "salt": 2}
+# The best of those that we tried, with 300 training images: 5, 20 and 60 for Gaussian noise;
+# 1, 2 and 5 for masking; 2 and 5 for salt-and-pepper noise.
+LEAST_IN_LEAF = {"Gaussian": 5, "masking": 2, "salt-and-pepper": 2}
 
 
 def fit_trees(layer, noisy, least_in_leaf):
@@ -488,15 +544,16 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - Gain and offset are worth a great deal: on Gaussian noise they lift the Gaussian filter by
-#   about 5 dB on MNIST. A filter without them is a weak rival.
-# - What was learned from pairs of images beats every filter that was not told more. On Gaussian noise the linear
-#   map and the trees are about equally good. Where single pixels are right and others wrong, the
-#   trees are far ahead: they can ask whether a pixel is to be trusted, and a weighted sum
-#   cannot.
-# - The trees have seen 1,000 images, because with more of them they take too long here. On
-#   salt-and-pepper noise they would become better still: from 300 images to 1,000 they
-#   gained more than a decibel when we tried.
+# - Gain and offset are worth a great deal: on MNIST they lift the Gaussian filter on Gaussian
+#   noise by about 5 dB. A filter without them is a weak rival. The larger part comes from
+#   undoing the grey; the rest from a gain so large that most pixels are clipped.
+# - What was learned from pairs of images beats every filter that was not told more. On Gaussian
+#   noise the linear map and the trees are about equally good. Where single pixels are right
+#   and others wrong, the trees are far ahead. A guess at the reason: they can ask whether a
+#   pixel is to be trusted, and a weighted sum cannot.
+# - The trees have seen 1,000 images, because with more of them they take too long here. Our
+#   networks will see 55,000. At the end of the lesson one of them has to make do with as many
+#   as the trees.
 # - It would be wrong to remember one rival as "the" baseline. Which is the strongest
 #   depends on the corruption.
 
@@ -504,17 +561,19 @@ plt.show()
 assert gained_psnr > plain_psnr + 1
 if lesson.on_mnist(images):
     assert 4 < gained_psnr - plain_psnr < 6
+    assert 0.5 < (line_psnr - plain_psnr) / (gained_psnr - plain_psnr) < 0.9
+    assert abs(filters["Gaussian"].mse / error - 1) < 0.01
     for kind in corruptions:
         assert rival_psnr[kind]["best filter"] == min(rival_psnr[kind].values())
-    assert by_kind["median, by side", "salt"] == min(
-        by_kind[shown, "salt"] for shown in kinds
+    assert by_kind["median filter", "salt-and-pepper"] == min(
+        by_kind[shown, "salt-and-pepper"] for shown in kinds
     )
     assert rival_psnr["masking"]["linear map"] < told_psnr < 20
     assert (
         abs(rival_psnr["Gaussian"]["linear map"] - rival_psnr["Gaussian"]["trees"])
         < 0.4
     )
-    for kind in ("masking", "salt"):
+    for kind in ("masking", "salt-and-pepper"):
         assert rival_psnr[kind]["trees"] > rival_psnr[kind]["linear map"] + 3
 
 # %% [markdown]
@@ -559,25 +618,69 @@ assert abs(once.std() - noisy_val["Gaussian"].std()) < 0.005
 assert np.array_equal(ops.convert_to_numpy(layer(x_val)), x_val)
 
 # %% [markdown]
-# The first network is as plain as it can be: two convolutions that halve the image, one
-# that keeps its size, and the way back, as the lecture's model of lesson 03. The code of
-# that model was larger than the image, and there it meant that nothing was learned. Here
-# that is no objection: the network cannot win by copying, since what it could copy is
-# noisy.
+# **Exercise 3.** Write such a layer for masking. `Mask(rate)` sets each pixel to 0 with the
+# probability `rate`, independently of the others and anew in each call, while the network is
+# trained. Otherwise it returns the images as they are. (The images have one channel.)
+
+
+# %% tags=["exercise"]
+class Mask(keras.layers.Layer):
+    """Sets pixels to 0 in training."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate = rate
+
+    def call(self, x, training=False):
+        return None  # your code here
+
+
+# %% tags=["solution"]
+class Mask(keras.layers.Layer):
+    """Sets pixels to 0 in training."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator(0)
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        draws = keras.random.uniform(ops.shape(x), seed=self.seed_generator)
+        return ops.where(draws < self.rate, 0.0, x)
+
+
+# %% tags=["nbval-check-output"]
+lesson.check(3, Mask, exercises.check_mask)
+
+# %% [markdown]
+# The first network is as plain as it can be, like the first model of lesson 03: two
+# convolutions that halve the image, one that keeps its size, and the way back. Its code has
+# 7 x 7 x 64 = 3,136 values and is larger than the image, and in lesson 03 that meant that the
+# network might have learned to copy. Here that is no objection: it cannot win by copying,
+# since what it could copy is noisy.
+#
+# The function below trains all further networks. The rate is rather high; `clipnorm=1.0`
+# shortens gradients that are longer than 1, so that one unusual batch cannot throw the
+# weights away.
 
 
 # %%
-def train(model, x, y=None, *, epochs=budget.epochs, peak=budget.peak):
+def train(
+    model, x, y=None, *, epochs=budget.epochs, peak=budget.peak, validation_data=None
+):
     """Train by the binary cross-entropy with lesson 01's schedule."""
-    training.train(
+    return training.train(
         model,
         x,
-        y,
+        y,  # None: the target is the input, before the model corrupts it
         epochs=epochs,
         peak=peak,
         batch_size=budget.batch_size,
         clipnorm=1.0,
         loss="binary_crossentropy",
+        validation_data=validation_data,
     )
 
 
@@ -619,7 +722,7 @@ plots.curves(
     {
         "training images": history.history["loss"],
         "validation images": history.history["val_loss"],
-        "a perfect copy": evaluation.cross_entropy(x_val, x_val),
+        "lower bound: entropy of the targets": evaluation.cross_entropy(x_val, x_val),
     },
     xlabel="epoch",
     ylabel="binary cross-entropy (nats per pixel)",
@@ -631,25 +734,29 @@ by_hand_psnr = evaluation.mean_psnr(x_val, cleaned_by_hand)
 print(f"plain convolutional denoiser: {by_hand_psnr:.2f} dB")
 
 # %% [markdown]
-# Both losses fall and end close together, far above that of a perfect copy: what noise has
-# destroyed cannot all be brought back. (In the first epoch the training loss is higher,
-# because it is averaged over the epoch, while the network was still getting better.)
+# Both losses fall and end close together, far above the lower bound of lesson 03. A part of
+# what noise has destroyed is lost for good; another part is due to this network, as we shall
+# see. (In the first epoch the training loss is higher, because it is averaged over the epoch,
+# while the network was still getting better.)
 #
 # > **Predict.** This network halves the image twice. What does the decoder no longer know
 # > then, that it would need to draw sharp strokes?
-#
+
+# %% [markdown]
 # ### Skip connections
 #
 # Each time a map is halved, the network loses track of where exactly something was, and
 # the decoder has to guess. A remedy is to hand the decoder each map as it was before it
 # was halved. Such a shortcut is called a ***skip connection***, and a network with one
 # for each size is called a ***U-Net***, because it is often drawn as a U: down to the
-# narrowest place, and up again. In lesson 01 this would have been cheating,
+# bottleneck, and up again. In lesson 01 this would have been cheating,
 # because the whole image could go through the shortcut. Here what goes through it is
 # noisy.
 #
-# We also put a vector of 128 numbers into the narrowest place. A number of a feature map
-# sees only a part of the image, its receptive field; a Dense layer sees all of it.
+# We also put a vector of 128 numbers into the bottleneck. A number of a feature map
+# sees only a part of the image, its receptive field; a Dense layer sees all of it. And
+# instead of a stride of 2 we halve maps by ***max-pooling***, which keeps the largest of each
+# 2 x 2 values.
 #
 # Keras's `Sequential` cannot have shortcuts. In its ***functional*** style each layer is
 # called on a tensor and returns a tensor, so that a tensor can be used twice.
@@ -713,9 +820,8 @@ def unet(layer):
 # %% [markdown]
 # What are the skips worth? We train the network with and without them, from several
 # seeds, everything else the same. (Without skips two convolutions have fewer channels to
-# read, which is about one weight in ninety.) The rate is rather high; `clipnorm=1.0`
-# shortens gradients that are longer than 1, so that one unusual batch cannot throw the
-# weights away.
+# read: one weight in ninety, and of the weights of convolutions about one in five.) To
+# leave out one part in order to see what it is worth is called an ***ablation***.
 #
 # > **Predict.** The best simple method came to about 18 dB. How many decibels more will
 # > the network reach, and how many of them are due to the skips?
@@ -728,9 +834,7 @@ for name, with_skips in (("without skips", False), ("with skips", True)):
     for seed in budget.seeds:
         print(f"{name}, seed {seed}:")
         keras.utils.set_random_seed(seed)
-        model = unet(corruptions["Gaussian"])
-        if not with_skips:
-            model = models.UNet(small_unet(False), corruption=corruptions["Gaussian"])
+        model = models.UNet(small_unet(with_skips), corruption=corruptions["Gaussian"])
         train(model, x_train)
         psnr.append(
             evaluation.mean_psnr(x_val, model.reconstruct(noisy_val["Gaussian"]))
@@ -764,12 +868,13 @@ first = budget.seeds[0]
 denoisers = {"Gaussian": trained["with skips", first]}
 cleaned = denoisers["Gaussian"].reconstruct(noisy_val["Gaussian"])
 
-# The network that we wrote out, with the weights of the package's, does the same.
-written_out = small_unet(with_skips=True)
-written_out.set_weights(denoisers["Gaussian"].network.get_weights())
-by_written_out = written_out.predict(noisy_val["Gaussian"], verbose=0)
-assert np.abs(by_written_out - cleaned).mean() < 1e-3  # a GPU rounds a little more
+# The package's network, with the weights of the one that we wrote out, does the same.
+packaged = unet(corruptions["Gaussian"])
+packaged.network.set_weights(denoisers["Gaussian"].network.get_weights())
+by_package = packaged.reconstruct(noisy_val["Gaussian"])
+assert np.abs(by_package - cleaned).mean() < 1e-3  # a GPU rounds a little more
 
+# %%
 psnr = evaluation.psnr(x_val, cleaned)
 order = np.argsort(psnr)
 chosen = np.concatenate([np.arange(5), order[:3]])
@@ -783,7 +888,11 @@ plots.image_rows(
         "with skips": cleaned[chosen],
         "image": x_val[chosen],
     },
-    column_names=["first"] * 5 + ["worst"] * 3,
+    column_names=["first"] * 5
+    + [
+        f"worst: {images.class_names[y_val[i]]}" if images.class_names else "worst"
+        for i in order[:3]
+    ],
     title="Gaussian noise: the first five validation images, and the three worst",
 )
 plt.show()
@@ -791,16 +900,19 @@ plt.show()
 # %% [markdown]
 # **What to notice**
 # - On MNIST at full budget the skips are worth most of a decibel, many times what the seeds
-#   differ. The strokes are sharper. Together the network is a good 2.5 dB ahead of the best
-#   rival, which means that little more than half of the error is left.
+#   differ (after ± stands their standard deviation). The strokes are sharper. With them the
+#   network is a good 2.5 dB ahead of the best rival, which means that little more than half
+#   of the error is left.
+# - The skips go round two obstacles at once, the halving and the vector of 128 numbers. This
+#   ablation does not tell them apart.
 # - Look at the worst images. Where several digits could have been behind the noise, the
-#   network draws something between them, and the strokes turn grey and break. The last
-#   column is more dangerous: a nearly convincing 3 where the image shows something else.
+#   network draws something between them, and the strokes turn grey and break. More
+#   dangerous is a nearly convincing digit where the image shows something else.
 # - It would be wrong to say that the network recovers the image. The least squared error has
 #   the mean of all images that could have been behind the noise, and that is what it is
 #   trained to draw.
 # - The plain denoiser had a constant learning rate and no schedule, so its row is no fair
-#   comparison with the two others. Those differ in the skips alone.
+#   comparison with the two others.
 
 # %%
 gain_of_skips = ablation["with skips"].min() - ablation["without skips"].max()
@@ -816,7 +928,7 @@ if lesson.on_mnist(images):
 #
 # Keras switches layers such as our `Noise` off outside training. So if you hand
 # `validation_data=(x_val, x_val)` to `fit`, the validation loss tells how well the
-# network copies *clean* images, and nobody has asked for that. The corruptions of the
+# network copies *clean* images, which is another task. The corruptions of the
 # package have a switch: with `at_inference=True` they stay on.
 #
 # > **Predict.** The weights and the images are the same. Will the loss be lower with the
@@ -845,14 +957,17 @@ lesson.Table(("noise in evaluate()", "MSE"), losses.items())
 # %% [markdown]
 # **What to notice**
 # - With the noise on, `evaluate` agrees with what we compute from corrupted arrays. With
-#   the noise off it shows a much lower loss, of another task.
-# - It would be wrong to choose the number of epochs, or a network, by the loss that
-#   Keras prints without a second thought.
+#   the noise off it shows a much lower loss, of another task: on MNIST at full budget less
+#   than half.
+# - It would be wrong to choose the number of epochs, or a network, by a validation loss
+#   before you know whether the noise was on. The next section has an example.
 
 # %%
 scatter = 0.05 if lesson.full() else 0.15  # the quick budget has few images
 assert abs(losses["on"] / losses["computed from corrupted arrays"] - 1) < scatter
 assert losses["off, as Keras has it"] < 0.8 * losses["on"]
+if lesson.on_mnist(images):
+    assert losses["off, as Keras has it"] < 0.5 * losses["on"]
 
 # %% [markdown]
 # ## What is a denoiser good at?
@@ -867,7 +982,7 @@ assert losses["off, as Keras has it"] < 0.8 * losses["on"]
 # > four does the least harm to an image that has no noise?
 
 # %%
-for name in ("masking", "salt"):
+for name in ("masking", "salt-and-pepper"):
     print(f"{name}:")
     keras.utils.set_random_seed(first)
     denoisers[name] = unet(corruptions[name])
@@ -884,6 +999,8 @@ outputs = {
     for name, model in denoisers.items()
     for kind, x in inputs.items()
 }
+for kind in inputs:
+    outputs["average image", kind] = silly["average image"]
 for kind in corruptions:
     outputs["nothing done", kind] = noisy_val[kind]
     outputs["best rival", kind] = restored[kind][best_rival[kind]]
@@ -893,7 +1010,7 @@ ssim = {pair: evaluation.ssim(x_val, x).mean() for pair, x in outputs.items()}
 
 def table_of(values, title, digits):
     """A row for each way to restore, a column for each corruption."""
-    ways = ("nothing done", "best rival", *denoisers)
+    ways = ("average image", "nothing done", "best rival", *denoisers)
     return lesson.Table(
         (title, *inputs),
         [
@@ -914,9 +1031,12 @@ table_of(psnr, "PSNR (dB), restored by", digits=2)
 # %%
 table_of(ssim, "SSIM, restored by", digits=3)
 
+# %% [markdown]
+# (Nothing done to a clean image would be perfect: an infinite PSNR, and an SSIM of 1.)
+
 # %%
 rows = {}
-for kind in ("masking", "salt"):
+for kind in ("masking", "salt-and-pepper"):
     rows[kind] = noisy_val[kind][:8]
     rows[f"{best_rival[kind]}\n{psnr['best rival', kind]:.1f} dB"] = outputs[
         "best rival", kind
@@ -927,28 +1047,32 @@ plots.image_rows(rows, title="Masking and salt-and-pepper noise: rivals and netw
 plt.show()
 
 # %%
-rows = {"Gaussian noise": noisy_val["Gaussian"][:8]}
-for name in denoisers:
-    label = "blind network" if name == "blind" else f"network for\n{name}"
-    rows[label] = outputs[name, "Gaussian"][:8]
-plots.image_rows(rows, title="Gaussian noise, restored by four networks")
-plt.show()
+for kind, title in (
+    ("Gaussian", "Gaussian noise, restored by four networks"),
+    ("clean", "Clean images, as the four networks return them"),
+):
+    rows = {"input": inputs[kind][:8]}
+    for name in denoisers:
+        label = "blind" if name == "blind" else f"for {name}"
+        rows[f"{label}\n{psnr[name, kind]:.1f} dB"] = outputs[name, kind][:8]
+    if kind != "clean":
+        rows["clean image"] = x_val[:8]
+    plots.image_rows(rows, title=title)
+    plt.show()
 
 # %% [markdown]
 # **What to notice**
 # - On MNIST at full budget each of the three specialists is the best of the four networks at
-#   its own corruption. Away from it, it depends. The network for Gaussian noise helps with
-#   salt-and-pepper noise, too. The other way round it does not work. And the network for
-#   masking makes Gaussian noise *worse* than it was. A guess is that it believes every
-#   bright pixel, since masking never brightens one.
+#   its own corruption. Away from it, it depends. The network for Gaussian noise helps a lot
+#   with salt-and-pepper noise. The other way round it helps by a decibel only, and stays
+#   below the average image. And the network for masking makes Gaussian noise *worse* than it
+#   was. A guess is that it believes every bright pixel, since masking never brightens one.
 # - A rival without a network, tuned for the corruption at hand, beats every network that was
 #   trained for another one.
-# - A clean image comes back changed. The blind network, which has met images with hardly any
-#   noise, does it less harm than the one for Gaussian noise. The network for salt-and-pepper
-#   noise does the least: most of the pixels that it has met were right.
-# - The two measures need not agree. The network for Gaussian noise raises masked images by a
-#   decibel, and lowers their structural similarity. Which of them is nearer to what you
-#   need, a number cannot tell you.
+# - A clean image comes back changed. The network for salt-and-pepper noise does the least
+#   harm, then the blind one, which has met images with hardly any noise. We have not tested
+#   why. Here is the example of the trap: judged with the noise off, the network for
+#   salt-and-pepper noise would be chosen for Gaussian noise.
 # - It would be wrong to say that a denoiser removes noise. It removes what it was trained
 #   on, and what looks like it.
 
@@ -957,11 +1081,20 @@ for kind in corruptions:
     assert psnr[kind, kind] > psnr["nothing done", kind] + 3
 assert psnr["masking", "Gaussian"] < psnr["Gaussian", "Gaussian"] - 3
 if lesson.on_mnist(images):
-    assert psnr["salt", "clean"] > psnr["blind", "clean"] > psnr["Gaussian", "clean"]
+    assert (
+        psnr["salt-and-pepper", "clean"]
+        > psnr["blind", "clean"]
+        > psnr["Gaussian", "clean"]
+    )
     assert psnr["Gaussian", "masking"] > psnr["nothing done", "masking"] + 0.7
-    assert ssim["Gaussian", "masking"] < ssim["nothing done", "masking"]
     assert psnr["masking", "Gaussian"] < psnr["nothing done", "Gaussian"]
-    assert psnr["Gaussian", "salt"] > psnr["nothing done", "salt"] + 5
+    by_salt = psnr["salt-and-pepper", "Gaussian"]
+    assert 0.5 < by_salt - psnr["nothing done", "Gaussian"] < 1.5
+    assert by_salt < psnr["average image", "Gaussian"]
+    assert (
+        psnr["Gaussian", "salt-and-pepper"]
+        > psnr["nothing done", "salt-and-pepper"] + 5
+    )
     for kind in corruptions:
         others = [psnr[name, kind] for name in denoisers if name != kind]
         assert max(others) < psnr[kind, kind]
@@ -1072,12 +1205,42 @@ def dense_denoiser(layer=None):
     )
 
 
+validation_data = (noisy_val["Gaussian"], x_val)
 keras.utils.set_random_seed(1)
-drawn_once = dense_denoiser()
-train(drawn_once, noisy_few, x_few, epochs=budget.few_epochs, peak=2e-3)
+drawn_once = dense_denoiser()  # no layer: we corrupt the images ourselves, once
+losses_once = train(
+    drawn_once,
+    noisy_few,
+    x_few,
+    epochs=budget.few_epochs,
+    peak=2e-3,
+    validation_data=validation_data,
+).history
 keras.utils.set_random_seed(1)
 drawn_afresh = dense_denoiser(corruptions["Gaussian"])
-train(drawn_afresh, x_few, epochs=budget.few_epochs, peak=2e-3)
+losses_afresh = train(
+    drawn_afresh,
+    x_few,
+    x_few,
+    epochs=budget.few_epochs,
+    peak=2e-3,
+    validation_data=validation_data,
+).history
+
+# %%
+plots.curves(
+    None,
+    {
+        "drawn once: training": losses_once["loss"],
+        "drawn once: validation": losses_once["val_loss"],
+        "drawn afresh: training": losses_afresh["loss"],
+        "drawn afresh: validation": losses_afresh["val_loss"],
+    },
+    xlabel="epoch",
+    ylabel="binary cross-entropy (nats per pixel)",
+    title="Noise drawn once and drawn afresh: the losses",
+)
+plt.show()
 
 # %%
 noisy_again = corruptions["Gaussian"].corrupt_array(x_few, seed=8)
@@ -1095,35 +1258,43 @@ lesson.Table(
         "the same images, new noise",
         "new images",
     ),
-    [(name, seen[name], new_noise[name], unseen[name]) for name in seen],
+    [(name, seen[name], new_noise[name], unseen[name]) for name in seen]
+    + [
+        (f"({rival}, from above)", "-", "-", rival_psnr["Gaussian"][rival])
+        for rival in rival_names
+    ],
     digits=2,
 )
 
 # %%
-plots.image_rows(
-    {
-        "seen, noisy": noisy_few[:8],
-        "drawn once": drawn_once.reconstruct(noisy_few[:8]),
-        "drawn afresh": drawn_afresh.reconstruct(noisy_few[:8]),
-        "clean": x_few[:8],
-        "new, noisy": noisy_val["Gaussian"][:8],
-        " drawn once": drawn_once.reconstruct(noisy_val["Gaussian"][:8]),
-        " drawn afresh": drawn_afresh.reconstruct(noisy_val["Gaussian"][:8]),
-        " clean": x_val[:8],
-    },
-    title="Above: noisy images that one network has seen. Below: new ones",
-)
-plt.show()
+for title, noisy, x in (
+    ("The noisy images that one network has seen in every epoch", noisy_few, x_few),
+    ("New images", noisy_val["Gaussian"], x_val),
+):
+    plots.image_rows(
+        {
+            "noisy": noisy[:8],
+            "drawn once": drawn_once.reconstruct(noisy[:8]),
+            "drawn afresh": drawn_afresh.reconstruct(noisy[:8]),
+            "clean": x[:8],
+        },
+        title=title,
+    )
+    plt.show()
 
 # %% [markdown]
 # **What to notice**
 # - On the noisy images that it has seen, the network with noise drawn once looks better. The
 #   column in the middle of the table shows why: with new noise on the same images its lead
 #   is gone, so what it has learned by heart is the noise. On new images it is the worse of
-#   the two: its strokes are bold but often wrong, as in the 0 of the fifth column.
+#   the two, on MNIST at full budget worse even than the tuned filter: its strokes are bold
+#   and often wrong.
 # - With fresh noise there is a gap between seen and new images, too; 2,000 images are few for
-#   a dense network. But each of them comes with other noise in every epoch.
-# - It would be wrong to judge by the training loss here: it would choose the wrong one.
+#   a dense network, and it does not reach the linear map, which has seen more.
+# - The curves show it in time: with noise drawn once the training loss goes on falling, while
+#   the validation loss stands still. With fewer epochs, or many more images, the trap is less
+#   deep.
+# - It would be wrong to judge by the training loss here: it would choose the worse network.
 
 # %%
 assert seen["drawn once"] - unseen["drawn once"] > 2 * (
@@ -1132,25 +1303,32 @@ assert seen["drawn once"] - unseen["drawn once"] > 2 * (
 assert new_noise["drawn once"] < seen["drawn once"] - 1
 if lesson.on_mnist(images):
     assert new_noise["drawn once"] < new_noise["drawn afresh"]
+    assert unseen["drawn once"] < rival_psnr["Gaussian"]["best filter"]
+    assert unseen["drawn afresh"] < rival_psnr["Gaussian"]["linear map"]
+    half = budget.few_epochs // 2
+    assert losses_once["val_loss"][-1] > 0.98 * losses_once["val_loss"][half]
+    assert losses_once["loss"][-1] < 0.9 * losses_once["loss"][half]
+    assert losses_once["val_loss"][-1] > losses_afresh["val_loss"][-1]
+    assert losses_once["loss"][-1] < losses_afresh["loss"][-1]
 assert unseen["drawn afresh"] > unseen["drawn once"] + 0.5
 
 # %% [markdown]
 # ## What does a denoiser learn?
 #
 # A drawing in two dimensions shows it best. Each point of the next figure is an "image"
-# with two pixels, and all clean images lie near a spiral. Real images are like that: they
+# with two pixels (which may be negative here), and all clean images lie near a spiral. Real images are like that: they
 # fill only a tiny part of the space of all possible pixels, near a curved surface that is
 # called a ***manifold***. Noise pushes a point off the manifold, and a denoiser is asked
 # to bring it back. So we train a small denoiser on such points, and then draw an arrow
 # from each point of a grid to where the denoiser puts it.
 #
 # What is the best that it can do? A noisy point $\tilde x$ can come from several clean
-# points $x_i$, and the squared error is smallest for their mean, weighted by how probable
+# points $x^{(i)}$, and the squared error is smallest for their mean, weighted by how probable
 # each of them is. With Gaussian noise of standard deviation $\sigma$, which here is not
-# clipped, that is
+# clipped, the best denoiser $D$ is
 #
-# $$D(\tilde x) = \frac{\sum_i w_i\, x_i}{\sum_i w_i}, \qquad
-# w_i = \exp\left(-\frac{\lVert \tilde x - x_i \rVert^2}{2 \sigma^2}\right)$$
+# $$D(\tilde x) = \frac{\sum_i w_i\, x^{(i)}}{\sum_i w_i}, \qquad
+# w_i = \exp\left(-\frac{\lVert \tilde x - x^{(i)} \rVert^2}{2 \sigma^2}\right)$$
 #
 # which we can compute here, and compare with what the network has learned.
 #
@@ -1233,16 +1411,23 @@ print(f"mean length of the best arrows {length:.3f}, mean difference {difference
 #   may have come from either turn, and the mean of both lies between them, where no
 #   clean point is. This is why a denoiser draws grey smears where two digits are
 #   possible.
-# - The arrows point to where clean points are denser. One can show that for the best
-#   denoiser $D(\tilde x) - \tilde x = \sigma^2\, \nabla \log p_\sigma(\tilde x)$, where
-#   $p_\sigma$ is the density of the noisy points. The gradient on the right is called the
-#   ***score***. So whoever has a denoiser knows in which direction images become more
-#   probable, and can walk from pure noise to an image in small steps. That is how
-#   ***diffusion models*** generate pictures. Their network is one denoiser for all levels of
-#   noise, which, unlike our blind one, is told the level.
+# - The arrows point to where noisy points are denser. To see it, take the logarithm of their
+#   density, $\log p_\sigma(\tilde x) = \log \sum_i w_i$ plus a constant, and differentiate
+#   it by $\tilde x$. Each $w_i$ brings a factor $(x^{(i)} - \tilde x) / \sigma^2$, so that
+#   $\sigma^2\, \nabla \log p_\sigma(\tilde x) = D(\tilde x) - \tilde x$. This is
+#   ***Tweedie's formula***, and the gradient in it is called the ***score***. The next cell
+#   checks it by numbers.
+# - So whoever has a good denoiser for Gaussian noise that is not clipped knows in which
+#   direction noisy images become more probable, and can walk from pure noise to an image in
+#   small steps. That is how ***diffusion models*** generate pictures. Their network is one
+#   denoiser for all levels of noise, which, unlike our blind one, is told the level.
+# - It would be wrong to take a single step for such a walk: from pure noise, one step leads to
+#   the mean of everything.
 
 # %%
 assert difference < 0.3 * length
+if lesson.full():
+    assert difference < 0.12 * length
 
 
 def log_density(noisy):
@@ -1274,12 +1459,12 @@ assert np.allclose(best_ends - grid, sigma**2 * score, atol=0.01)
 # question only.
 #
 # We take the convolutional model of lesson 03 with 64 numbers, and train it to copy, to
-# remove Gaussian noise of two levels, and to fill in masked pixels at two rates, each
-# from several seeds. The rivals: the raw pixels, PCA with 64 components, and the same
-# encoder without any training. The weight of each probe's penalty is chosen on the images
+# remove Gaussian noise of two levels, and to fill in pixels that were masked with two
+# probabilities, each from several seeds, on 10,000 images. The rivals: the raw pixels, PCA
+# with 64 components, and the same encoder without any training. The weight of each probe's penalty is chosen on the images
 # `x_tune`, because codes of many numbers need a larger one.
 #
-# > **Predict.** Put raw pixels, PCA, untrained, copying and the denoisers into order.
+# > **Predict.** Rank raw pixels, PCA, untrained, copying and the denoisers.
 
 # %%
 tasks = {
@@ -1299,6 +1484,9 @@ y_tune = images.y_val[: budget.n_tune]
 tuning = np.flatnonzero(y_tune >= 0)
 
 
+chosen_l2 = []
+
+
 def probe(encode):
     """Accuracy of a linear probe on codes, with the penalty that suits them."""
     z_train, z_tune = encode(x_train[labelled]), encode(x_tune[tuning])
@@ -1306,9 +1494,10 @@ def probe(encode):
         l2: evaluation.linear_probe(
             z_train, y_train[labelled], z_tune, y_tune[tuning], l2
         )
-        for l2 in (1.0, 10.0, 100.0)
+        for l2 in (0.1, 1.0, 10.0, 100.0, 1000.0)
     }
     best_l2 = max(accuracy, key=accuracy.get)
+    chosen_l2.append(best_l2)
     return evaluation.linear_probe(
         z_train, y_train[labelled], encode(x_val[asked]), y_val[asked], best_l2
     )
@@ -1353,6 +1542,7 @@ if can_probe:
         probes[name] = np.array(found)
 else:
     print("These images have no labels, which a probe needs: it is left out.")
+print(f"penalties that were chosen: {sorted(set(chosen_l2))}")
 lesson.Table(
     ("code", "accuracy of a linear probe"),
     [(name, show(found, 3)) for name, found in probes.items()],
@@ -1360,11 +1550,11 @@ lesson.Table(
 
 # %% [markdown]
 # **What to notice**
-# - The trained codes can be read far better than the untrained encoder, so training brings
-#   the digit into a form that is easier to read. But tuned probes read the 784 raw pixels
-#   nearly as well. (The standard error of an accuracy of 0.9 on 2,000 images is 0.007.)
-# - But denoising did not teach more than copying here: all five trained codes are read
-#   about equally well. What made denoising autoencoders famous were wide codes, several
+# - The trained codes can be read far better than those of the untrained encoder, so training
+#   brings the digit into a form that is easier to read. But a tuned probe of the 784 raw
+#   pixels is only two percentage points behind, or less. (The standard error of an accuracy of 0.9 on 2,000 images is 0.007.)
+# - Nor did denoising teach more than copying here: no denoiser's code is read better than that
+#   of the copying one. What made denoising autoencoders famous were wide codes, several
 #   layers and fine-tuning with labels. Lesson 05 comes back to it.
 # - It would be wrong to conclude that denoising never helps. It is one kind of network, one
 #   size of code and a short training.
@@ -1377,19 +1567,34 @@ if lesson.on_mnist(images):
     )
     assert abs(probes["copying"].mean() - probes["raw pixels"][0]) < 0.025
     for found in trained_codes:
-        assert abs(found.mean() - probes["copying"].mean()) < 0.02
+        assert found.mean() < probes["copying"].mean() + 0.007
+        assert 0 < found.mean() - probes["raw pixels"][0] < 0.027
 
 # %% [markdown]
 # ## The numbers of this lesson
 #
-# All 10,000 test images, which have chosen nothing: no rival, no network, no setting. For
-# Gaussian noise the network was trained from several seeds, and its lead is that of the
-# worst of them; for the two others it is one run. Because trees take long, they restore
-# 2,000 random test images.
+# All 10,000 test images, which were used for no choice. For Gaussian noise the network was
+# trained from several seeds; for the two others it is one run. Because trees take long, they
+# restore 2,000 random test images.
+#
+# There is one more question. The network has seen 55,000 images, and the trees 1,000. How
+# much of its lead is due to the number of images? So we train it once more for each
+# corruption on the same 1,000 images, for as many steps.
 
 # %%
 networks_for = {kind: [denoisers[kind]] for kind in corruptions}
 networks_for["Gaussian"] = [trained["with skips", seed] for seed in budget.seeds]
+x_like_trees = x_train[: budget.n_trees]
+from_few = {}
+for kind in corruptions:
+    print(f"{kind}, {len(x_like_trees):,} images:")
+    keras.utils.set_random_seed(first)
+    from_few[kind] = unet(corruptions[kind])
+    train(
+        from_few[kind],
+        x_like_trees,
+        epochs=budget.epochs * len(x_train) // len(x_like_trees),
+    )
 
 # %%
 noisy_test = {
@@ -1409,6 +1614,10 @@ for kind, noisy in noisy_test.items():
     test_psnr["blind network", kind] = np.array(
         [evaluation.mean_psnr(x_test, denoisers["blind"].reconstruct(noisy))]
     )
+    few_name = f"network for it, {len(x_like_trees):,} images"
+    test_psnr[few_name, kind] = np.array(
+        [evaluation.mean_psnr(x_test, from_few[kind].reconstruct(noisy))]
+    )
     test_psnr["network for it", kind] = np.array(
         [
             evaluation.mean_psnr(x_test, model.reconstruct(noisy))
@@ -1417,27 +1626,60 @@ for kind, noisy in noisy_test.items():
     )
 
 # %% tags=["numbers"]
-ways = ("nothing done", *rival_names, "blind network", "network for it")
+ways = ("nothing done", *rival_names, "blind network", few_name, "network for it")
 lesson.Table(
     ("PSNR of the test images (dB)", *corruptions),
     [(way, *[show(test_psnr[way, kind]) for kind in corruptions]) for way in ways],
 )
 
 # %%
-leads = {
-    kind: test_psnr["network for it", kind].min()
-    - max(test_psnr[rival, kind][0] for rival in rival_names)
-    for kind in corruptions
-}
-for kind, lead in leads.items():
-    print(f"{kind}: the network is ahead of the best rival by {lead:.2f} dB")
+# The lead over the strongest rival, on the images that both have restored, image by image.
+leads = {}
+few_leads = {}
+for kind, noisy in noisy_test.items():
+    strongest = max(rival_names, key=lambda rival: test_psnr[rival, kind][0])
+    which = some if strongest == "trees" else np.arange(len(x_test))
+    rival = evaluation.psnr(x_test[which], rivals[kind][strongest](noisy[which]))
+    found = {}
+    for name, models_of_kind in {
+        "all": networks_for[kind],
+        "few": [from_few[kind]],
+    }.items():
+        restored_by_them = [m.reconstruct(noisy[which]) for m in models_of_kind]
+        found[name] = [
+            evaluation.psnr(x_test[which], x) - rival for x in restored_by_them
+        ]
+    ahead_of_it = min(found["all"], key=np.mean)  # of the worst seed
+    leads[kind] = ahead_of_it.mean()
+    few_leads[kind] = found["few"][0].mean()
+    error = ahead_of_it.std() / np.sqrt(len(which))
+    print(
+        f"{kind}: ahead of the {strongest} by {leads[kind]:.2f} dB (standard error "
+        f"{error:.2f}); with {len(x_like_trees):,} images by {few_leads[kind]:.2f} dB"
+    )
 if lesson.on_mnist(images):
     assert test_psnr["network for it", "Gaussian"].min() >= 21.0
     assert test_psnr["network for it", "masking"][0] >= 24.5
-    assert test_psnr["network for it", "salt"][0] >= 26.5
+    assert test_psnr["network for it", "salt-and-pepper"][0] >= 26.5
     assert leads["Gaussian"] >= 2.5
     assert leads["masking"] >= 2.2
-    assert 1.0 <= leads["salt"] <= 1.7
+    assert 1.0 <= leads["salt-and-pepper"] <= 1.7
+    assert 0.2 < few_leads["Gaussian"] < 0.8
+    assert -1.8 < few_leads["masking"] < -0.8
+    assert -1.3 < few_leads["salt-and-pepper"] < -0.4
+
+# %% [markdown]
+# **What to notice**
+# - On MNIST at full budget the network that has seen all images is ahead of the best rival for
+#   every corruption: by more than 2.5 dB on Gaussian noise, and by little more than 1 dB on
+#   salt-and-pepper noise.
+# - From as few images as the trees have seen, it is ahead on Gaussian noise only, by about half
+#   a decibel. On the two others the trees are ahead by about one. So what the network needs to
+#   win is images, and trees that have seen only 7 x 7 pixels of each need fewer. (With more
+#   images the trees would improve as well; they take too long here.)
+# - It would be wrong to say that networks denoise better than trees without saying from how many
+#   images.
+
 
 # %% [markdown]
 # ## Open project: one network for everything
@@ -1454,16 +1696,19 @@ if lesson.on_mnist(images):
 # - Corrupt the input, keep the target clean, draw the corruption anew in each step: that is
 #   all that makes an autoencoder a denoiser.
 # - A rival has to be given its chance. Gain and offset lift a filter by decibels, and where
-#   many pixels are right, trees that see only 7 x 7 pixels leave all other rivals behind. On
-#   MNIST the network is 2.5 dB and more ahead on Gaussian noise; on salt-and-pepper noise
-#   it is little more than 1 dB ahead of trees that have seen far fewer images.
+#   many pixels are right, trees that see only 7 x 7 pixels leave all other rivals behind. A
+#   network that has seen all images is ahead of the best rival, on MNIST by 2.5 dB and more
+#   on Gaussian noise and by little more than 1 dB on salt-and-pepper noise.
+#   But most of that is due to the number of images: from as few images as the trees (1,000),
+#   the network is half a decibel ahead on Gaussian noise, and about a decibel behind the trees
+#   on the two others.
 # - Skip connections hand over what halving and the narrow vector lose, and are worth most of
 #   a decibel here.
 # - A denoiser is good at what it was trained on. Not to know the level of the noise costs
 #   little. To be wrong about it by a factor of two or more costs up to several decibels, in
 #   both directions.
-# - Measure the task: noise on in validation, and never the same noise twice in training.
-# - The arrows of a denoiser point to where images are dense, and that is what diffusion
+# - Measure the task: noise on in validation, and never the same noise in every epoch.
+# - The arrows of a denoiser point to where noisy images are dense, and that is what diffusion
 #   models use.
 #
 # ### Terms
@@ -1478,16 +1723,20 @@ if lesson.on_mnist(images):
 #   Wiener; **gain and offset**: two numbers that brighten and shift the result.
 # - **ridge regression**: a linear map, fitted by least squares with a penalty on large
 #   weights; **extremely randomised trees**: averaged trees of questions.
+# - **max-pooling**: keeping the largest value of each small square of a map.
+# - **ablation**: leaving out one part, to see what it is worth.
 # - **skip connection**: a shortcut from the encoder to the decoder; **U-Net**: a network
 #   with one for each size.
 # - **blind denoiser**: one that is not told the level of the noise.
 # - **manifold**: the curved surface near which the data lie; **score**: the gradient of
-#   the logarithm of a density.
+#   the logarithm of a density; **Tweedie's formula**: the best denoiser's arrow is the score
+#   times the variance of the noise.
 # - **linear probe**: a linear classifier on the codes of a frozen encoder.
 #
 # ## What to remember, in numbers
 #
-# (At full budget the trees have seen 1,000 images, and the network 55,000.)
+# (At full budget the trees have seen 1,000 images, the linear map 20,000, and the network
+# 55,000.)
 
 # %%
 lesson.Table(
@@ -1504,7 +1753,7 @@ lesson.Table(
         ("U-Net with skips", show(test_psnr["network for it", "Gaussian"])),
         ("its lead over the best rival: Gaussian", f"{leads['Gaussian']:.2f}"),
         ("the same, masking", f"{leads['masking']:.2f}"),
-        ("the same, salt-and-pepper", f"{leads['salt']:.2f}"),
+        ("the same, salt-and-pepper", f"{leads['salt-and-pepper']:.2f}"),
     ],
 )
 
@@ -1518,6 +1767,8 @@ lesson.Table(
 #   worth.
 # - P. Vincent, *A Connection Between Score Matching and Denoising Autoencoders*, Neural
 #   Computation 23, 2011. Why the arrows are a score.
+# - B. Efron, *Tweedie's Formula and Selection Bias*, Journal of the American Statistical
+#   Association 106, 2011. The same formula, and its history.
 # - O. Ronneberger, P. Fischer and T. Brox, *U-Net: Convolutional Networks for Biomedical
 #   Image Segmentation*, MICCAI, 2015, arXiv:1505.04597. Skip connections.
 # - K. Zhang, W. Zuo, Y. Chen, D. Meng and L. Zhang, *Beyond a Gaussian Denoiser*, IEEE
