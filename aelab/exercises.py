@@ -669,13 +669,13 @@ def check_mask(mask_class):
         return "A pixel that is not masked should stay as it is."
     if (kept == kept[:1]).all():
         return "All images have the same mask: draw one number for each pixel of each."
+    if np.isin(kept.mean(axis=(1, 2, 3)), (0, 1)).all():
+        return "Whole images are masked: draw one number for each pixel."
     masked = 1 - kept.mean()
     if abs(masked - 0.7) < 0.03:
         return "Pixels are masked with the probability 1 - rate: turn the sign round."
     if abs(masked - 0.3) > 0.03:
         return f"With rate 0.3, {masked:.0%} of the pixels were masked."
-    if np.isin(kept.mean(axis=(1, 2, 3)), (0, 1)).all():
-        return "Whole images are masked: draw one number for each pixel."
     if np.array_equal(first, second):
         return (
             "Two calls give the same mask: draw in call, with a "
