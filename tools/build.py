@@ -226,19 +226,16 @@ def number_cells(book):
 
 
 def shrink(book):
-    """Store figures with a palette, of fewer colours where the notebook stays large."""
-    for n_colours in (204, 24):
-        for cell in book.cells:
-            for output in cell.get("outputs", ()):
-                shown = output.get("data", {})
-                if "image/png" in shown:
-                    shown["image/png"] = smaller(shown["image/png"], n_colours)
-        if len(nbformat.writes(book)) <= LARGEST:
-            return
+    """Store figures with a palette of 256 colours."""
+    for cell in book.cells:
+        for output in cell.get("outputs", ()):
+            shown = output.get("data", {})
+            if "image/png" in shown:
+                shown["image/png"] = smaller(shown["image/png"])
 
 
-def smaller(png, n_colours=204):
-    """A figure in base64, with 52 greys and as many colours, up to 204, that suit it.
+def smaller(png):
+    """A figure in base64, with 52 greys and 204 colours that suit it.
 
     One palette for all would be spent on the many greys of images, and lose the few
     colours that tell classes apart.
@@ -250,7 +247,7 @@ def smaller(png, n_colours=204):
     indices = np.rint(pixels.mean(axis=-1) / 5).astype("uint8")
     is_coloured = np.ptp(pixels, axis=-1) > 8
     if is_coloured.any():
-        colours = Image.fromarray(pixels[is_coloured][None]).quantize(n_colours)
+        colours = Image.fromarray(pixels[is_coloured][None]).quantize(256 - n_greys)
         indices[is_coloured] = n_greys + np.asarray(colours)[0]
         palette += colours.getpalette()
     reduced = Image.fromarray(indices, "P")

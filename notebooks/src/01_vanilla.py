@@ -916,7 +916,7 @@ stretched = np.stack(
     axis=1,
 )
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 6.3), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 5.3), layout="constrained")
 plots.latent_scatter(
     stretched,
     images.y_val,
@@ -939,12 +939,12 @@ plt.show()
 # frequent digit is the trivial baseline.
 
 # %%
-ax = plt.subplots(figsize=(5, 5), layout="constrained")[1]
+ax = plt.subplots(figsize=(4, 4), layout="constrained")[1]
 plots.latent_scatter(
-    pca.transform(x_val[:1_500].reshape(-1, n_pixels))[:, :2],
-    images.y_val[:1_500],
+    pca.transform(x_val[:500].reshape(-1, n_pixels))[:, :2],
+    images.y_val[:500],
     images.class_names,
-    title="PCA's map of 1,500 of the same images",
+    title="PCA's map of 500 of the same images",
     ax=ax,
 )
 plt.show()
