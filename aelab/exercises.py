@@ -6,6 +6,7 @@ answer away. Each takes the learner's answer first, and returns True or a senten
 """
 
 import numbers
+import warnings
 
 import keras
 import numpy as np
@@ -359,8 +360,7 @@ def check_best_relu(answer, x):
         ),
         "Square the differences before you average.": float(np.mean(negative)),
         "That is the root of it.": np.sqrt(right),
-        "There is nothing to divide by 4 here: the unit is that of standard.": right
-        / 4,
+        "Nothing is to be divided by 4: the unit is that of standard.": right / 4,
         "Those are the values that the ReLU can reach. What of the others?": (
             float(np.mean(np.maximum(x, 0).astype("float64") ** 2))
         ),
@@ -424,10 +424,10 @@ def check_transposed_row(transposed_row):
     mistakes = {
         "Where copies overlap they should be added: += instead of =.": overwritten,
         "The kernel is turned round: it should be added as it is.": turned,
-        "Print as strongly as the value says: value * kernel.": np.array(
+        "Multiply each copy of the kernel by its value.": np.array(
             [1, 10, 101, 10, 101, 10, 101, 10, 100]
         ),
-        "The next copy lies 2 places further on, but nothing was added.": (np.zeros(9)),
+        "The next copy lies 2 places further on, but nothing was added.": np.zeros(9),
     }
     hint = (
         f"For the values {values.tolist()}, the kernel {kernel.tolist()} and a "
@@ -669,8 +669,9 @@ def check_mask(mask_class):
         return "A pixel that is not masked should stay as it is."
     if (kept == kept[:1]).all():
         return "All images have the same mask: draw one number for each pixel of each."
-    if np.isin(kept.mean(axis=(1, 2, 3)), (0, 1)).all():
-        return "Whole images are masked: draw one number for each pixel."
+    for axes, what in {(1, 2): "images", (2,): "rows", (1,): "columns"}.items():
+        if np.isin(kept.mean(axis=axes), (0, 1)).all():
+            return f"Whole {what} are masked: draw one number for each pixel."
     masked = 1 - kept.mean()
     if abs(masked - 0.7) < 0.03:
         return "Pixels are masked with the probability 1 - rate: turn the sign round."
@@ -680,6 +681,25 @@ def check_mask(mask_class):
         return (
             "Two calls give the same mask: draw in call, with a "
             "keras.random.SeedGenerator that __init__ makes."
+        )
+    if keras.ops.convert_to_numpy(mask_class(1.0)(x, training=True)).any():
+        return "With rate 1 all pixels should be masked: use the argument rate."
+    # NumPy's random numbers would be drawn once, when a training step is compiled.
+    model = keras.Sequential([keras.Input(x.shape[1:]), mask_class(0.3)])
+    model.compile(loss="mse")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there is nothing to train in it
+        try:
+            losses = [model.train_on_batch(x, x) for _ in range(2)]
+        except Exception as error:  # whatever a backend raises while it compiles
+            return (
+                "In a compiled training step it stops: use keras.random and "
+                f"ops.shape(x), not NumPy. Keras says: {error}"
+            )
+    if np.isclose(losses[0], losses[1], rtol=1e-6):
+        return (
+            "In a compiled training step the mask is drawn once and stays: use "
+            "keras.random, not NumPy."
         )
     return True
 

@@ -350,7 +350,7 @@ def test_the_best_that_a_relu_can_do_is_taken():
     assert "What of the others" in check(np.mean(np.maximum(x, 0) ** 2))
     assert "not limited to 1" in check(evaluation.mse(x, np.clip(x, 0, 1)))
     assert "give 0 everywhere" in check(np.mean(x**2))
-    assert "divide by 4" in check(evaluation.mse(x, np.maximum(x, 0)) / 4)
+    assert "divided by 4" in check(evaluation.mse(x, np.maximum(x, 0)) / 4)
     assert "rounded" in check(evaluation.mse(x, np.maximum(x, 0)) * 1.0005)
     assert "one number" in check("0.3")
     assert "What is the best output" in check(0.3)
@@ -369,7 +369,7 @@ def transposed(values, kernel, stride, add=True):
     [
         (lambda v, k, s: transposed(v, k, s, add=False), "should be added"),
         (lambda v, k, s: transposed(v, k[::-1], s), "turned round"),
-        (lambda v, k, s: transposed(np.ones_like(v), k, s), "as strongly"),
+        (lambda v, k, s: transposed(np.ones_like(v), k, s), "Multiply each copy"),
         (lambda v, k, s: transposed(v, k, s)[:-1], "cut off"),
         (lambda v, k, s: np.convolve(v, k), "another length"),
         (lambda v, k, s: np.outer(v, k).ravel(), "another length"),
@@ -630,6 +630,19 @@ class WholeImages(Mask):
         return super().kept((shape[0], 1, 1, 1))
 
 
+class Columns(Mask):
+    def kept(self, shape):
+        return super().kept((shape[0], 1, *shape[2:]))
+
+
+class WithNumPy(Mask):
+    def call(self, x, training=False):
+        if not training:
+            return x
+        shape = [side or 1 for side in x.shape]  # the number of images may be unknown
+        return ops.where(np.random.random(shape) >= self.rate, x, 0.0)
+
+
 class SameAgain(Mask):
     def kept(self, shape):
         return keras.random.uniform(shape, seed=1) >= self.rate
@@ -658,6 +671,8 @@ class WithoutRate(Mask):
         (lambda rate: Mask(0.5), "of the pixels"),
         (OneForAll, "same mask"),
         (WholeImages, "Whole images"),
+        (Columns, "Whole columns"),
+        (lambda rate: Mask(0.3), "argument rate"),
         (SameAgain, "Two calls"),
         (WithoutRate, "Mask(0.3)"),
         (Mask(0.3), "class"),
@@ -665,6 +680,13 @@ class WithoutRate(Mask):
 )
 def test_wrong_masks_are_named(answer, said):
     assert said in exercises.check_mask(answer)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="PyTorch compiles no training step"
+)
+def test_a_mask_that_a_compiled_step_would_freeze_is_found():
+    assert "compiled" in exercises.check_mask(WithNumPy)
 
 
 def test_a_masking_layer_is_taken():
