@@ -723,7 +723,7 @@ def check_gain_and_offset(gain_and_offset):
     if received is None:
         return None
     try:
-        received = np.array([float(value) for value in received])
+        received = np.array(received, "float64")
     except (TypeError, ValueError):
         return "It should return two numbers: return gain, offset."
     if received.shape != (2,):
