@@ -13,9 +13,11 @@ import numpy as np
 
 __all__ = [
     "check_average_bits",
+    "check_best_answer",
     "check_best_relu",
     "check_epochs_trained",
     "check_gain_and_offset",
+    "check_join",
     "check_learning_rate",
     "check_line_angle",
     "check_lopsided",
@@ -778,6 +780,151 @@ def check_gain_and_offset(gain_and_offset):
     return (
         f"With your two numbers the mean squared error is {error:.4f}; the least is "
         f"{least:.4f}."
+    )
+
+
+def check_join(join):
+    """Whether a function makes one step of a U-Net's decoder. Lesson 04.
+
+    Args:
+        join: Function of two tensors, the decoder's maps and the encoder's maps of
+            twice their size, that returns 16 maps of that size.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(join):
+        return "join should be a function: def join(x, before)."
+    x, before = keras.Input((4, 5, 8)), keras.Input((8, 10, 16))
+    try:
+        joined = join(x, before)
+    except (AttributeError, TypeError, ValueError) as error:
+        first_line = str(error).strip().splitlines()[0]
+        return (
+            "With 4 x 5 x 8 from the decoder and 8 x 10 x 16 from the encoder it stops "
+            f"(double x before you join): {first_line}"
+        )
+    if joined is None:
+        return None
+    if not keras.backend.is_keras_tensor(joined):
+        return "It should return a tensor: call each layer on one, as in conv(16)(x)."
+    shape = tuple(joined.shape[1:])
+    if shape[:2] == (4, 5):
+        return "The result has the size of x: it should be x that is doubled."
+    if shape[:2] != (8, 10):
+        return (
+            "The result should have the size of before, 8 x 10; it has "
+            f"{shape[0]} x {shape[1]}. Concatenate() joins the last axis, the channels."
+        )
+    if shape[2] != 16:
+        return (
+            f"The result should have 16 channels; it has {shape[2]}. The convolution "
+            "comes last, after the maps are joined."
+        )
+    model = keras.Model([x, before], joined)
+    rng = np.random.default_rng(0)
+    images = [rng.normal(size=(2, *tensor.shape[1:])) for tensor in (x, before)]
+
+    as_it_is = model.predict(images, verbose=0)
+    without = [np.zeros_like(maps) for maps in images]
+    if np.allclose(as_it_is, model.predict([images[0], without[1]], verbose=0)):
+        return "The encoder's maps change nothing in the result: join them to x."
+    if np.allclose(as_it_is, model.predict([without[0], images[1]], verbose=0)):
+        return "The decoder's maps x change nothing in the result."
+    if any(type(step).__name__ == "Add" for step in model.operations):
+        return "The maps are added. Joined side by side they keep all their channels."
+    kernels = [w.shape for w in model.trainable_weights if len(w.shape) == 4]
+    if not any(shape[2] == 32 and shape[3] == 16 for shape in kernels):
+        return (
+            "No convolution reads all channels: double x to 16 channels, so that it "
+            "reads 16 + 16."
+        )
+    return True
+
+
+def check_best_answer(best_answer):
+    """Whether a function is the best denoiser of points. Lesson 04.
+
+    Args:
+        best_answer: Function of noisy points, clean points, and the standard deviation
+            of the noise, that returns a point for each noisy one.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(best_answer):
+        return "best_answer should be a function: def best_answer(noisy, clean, sigma)."
+    rng = np.random.default_rng(0)
+    clean = rng.normal(size=(5, 2))
+    noisy = rng.normal(size=(3, 2))
+    sigma = 0.7
+    try:
+        received = best_answer(noisy.copy(), clean.copy(), sigma)
+    except (IndexError, TypeError, ValueError) as error:
+        return f"With 3 noisy and 5 clean points it stops: {error}"
+    if received is None:
+        return None
+    try:
+        received = np.array(received, "float64")
+    except (TypeError, ValueError):
+        return "It should return an array of points."
+    if received.shape != noisy.shape:
+        return (
+            "It should return a point for each noisy one: for 3 noisy and 5 clean ones "
+            f"the shape (3, 2). It returns {received.shape}."
+        )
+    squares = ((noisy[:, None] - clean[None]) ** 2).sum(axis=2)
+    distances = np.sqrt(squares)
+
+    def mean(exponent):
+        """The mean of the clean points, weighted by the exponential of something."""
+        weights = np.exp(exponent)
+        return weights @ clean / weights.sum(axis=1, keepdims=True)
+
+    weights = np.exp(-squares / (2 * sigma**2))
+    right = mean(-squares / (2 * sigma**2))
+    mistakes = {
+        "That is the arrow. The answer is where it ends.": right - noisy,
+        "Divide by the sum of the weights.": weights @ clean,
+        "Each noisy point has its own weights: their sum runs over the clean points.": (
+            weights / weights.sum(axis=0) @ clean
+        ),
+        "Divide by the sum of each row of weights, not by the sum of all.": (
+            weights @ clean / weights.sum()
+        ),
+        "Far points should weigh less: the exponent is negative.": mean(
+            squares / (2 * sigma**2)
+        ),
+        "The exponent has the squared distance, not the distance.": mean(
+            -distances / (2 * sigma**2)
+        ),
+        "The exponent is divided by two sigma squared: square sigma.": mean(
+            -squares / (2 * sigma)
+        ),
+        "The exponent is divided by two sigma squared: where is the two?": mean(
+            -squares / sigma**2
+        ),
+        "The exponent is divided by (2 * sigma**2): mind the parentheses.": mean(
+            -squares / 2 * sigma**2
+        ),
+        "That is the nearest clean point; all of them count, by their weight.": clean[
+            squares.argmin(axis=1)
+        ],
+        "That is the mean of all clean points: each has a weight.": np.broadcast_to(
+            clean.mean(axis=0), noisy.shape
+        ),
+        "The weights are right; they should multiply the clean points.": (
+            weights.sum(axis=1, keepdims=True) * noisy
+        ),
+    }
+    if np.allclose(received, right, rtol=1e-4):
+        return True
+    for sentence, value in mistakes.items():
+        if np.allclose(received, value, rtol=1e-4):
+            return sentence
+    return (
+        f"For one of the points the answer is {np.round(right[0], 3)}, and yours is "
+        f"{np.round(received[0], 3)}. Do all weights use this noisy point?"
     )
 
 

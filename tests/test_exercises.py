@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy import special
 
 from aelab import corruption, evaluation, exercises
 
@@ -743,3 +744,110 @@ def test_the_fit_of_least_squares_is_taken():
     assert exercises.check_gain_and_offset(fit) is True
     assert exercises.check_gain_and_offset(lambda y, x: np.array(fit(y, x))) is True
     assert exercises.check_gain_and_offset(lambda y, x: None) is None
+
+
+def conv(width):
+    return keras.layers.Conv2D(width, 3, padding="same", activation="silu")
+
+
+def double(width):
+    return keras.layers.Conv2DTranspose(width, 3, strides=2, padding="same")
+
+
+def together(*tensors, axis=-1):
+    return keras.layers.Concatenate(axis=axis)(list(tensors))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda x, before: conv(16)(together(x, before)), "double x before"),
+        (lambda x, before: conv(16)(double(16)(x)), "encoder's maps change nothing"),
+        (lambda x, before: conv(16)(before), "decoder's maps x change nothing"),
+        (lambda x, before: together(double(16)(x), before), "comes last"),
+        (lambda x, before: together(conv(16)(double(16)(x)), before), "comes last"),
+        (lambda x, before: conv(16)(double(16)(x) + before), "added"),
+        (
+            lambda x, before: conv(16)(keras.layers.Add()([double(16)(x), before])),
+            "added",
+        ),
+        (
+            lambda x, before: conv(16)(
+                together(x, keras.layers.MaxPooling2D(2)(before))
+            ),
+            "x that is doubled",
+        ),
+        (
+            lambda x, before: conv(16)(together(double(16)(x), before, axis=1)),
+            "last axis",
+        ),
+        (lambda x, before: conv(16)(together(double(8)(x), before)), "16 + 16"),
+        (lambda x, before: conv(8)(together(double(16)(x), before)), "16 channels"),
+        (lambda x, before: conv(16), "return a tensor"),
+        (lambda x: x, "it stops"),
+        (conv(16), "it stops"),
+        ("join", "function"),
+    ],
+)
+def test_wrong_joins_are_named(answer, said):
+    assert said in exercises.check_join(answer)
+
+
+def test_a_step_of_a_unet_is_taken():
+    assert exercises.check_join(lambda x, before: None) is None
+    for order in (1, -1):
+        assert (
+            exercises.check_join(
+                lambda x, before, order=order: conv(16)(
+                    together(*[double(16)(x), before][::order])
+                )
+            )
+            is True
+        )
+
+
+def weighted(noisy, clean, exponent):
+    weights = np.exp(exponent)
+    return weights @ clean / weights.sum(axis=1, keepdims=True)
+
+
+def squared(noisy, clean):
+    return ((noisy[:, None] - clean[None]) ** 2).sum(axis=2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            lambda y, x, s: weighted(y, x, -squared(y, x) / (2 * s**2)) - y,
+            "arrow",
+        ),
+        (lambda y, x, s: np.exp(-squared(y, x) / (2 * s**2)) @ x, "Divide by the sum"),
+        (
+            lambda y, x, s: special.softmax(-squared(y, x) / (2 * s**2), axis=0) @ x,
+            "its own weights",
+        ),
+        (lambda y, x, s: special.softmax(-squared(y, x) / (2 * s**2)) @ x, "each row"),
+        (lambda y, x, s: weighted(y, x, squared(y, x) / (2 * s**2)), "negative"),
+        (
+            lambda y, x, s: weighted(y, x, -np.sqrt(squared(y, x)) / (2 * s**2)),
+            "not the distance",
+        ),
+        (lambda y, x, s: weighted(y, x, -squared(y, x) / (2 * s)), "square sigma"),
+        (lambda y, x, s: weighted(y, x, -squared(y, x) / s**2), "where is the two"),
+        (lambda y, x, s: weighted(y, x, -squared(y, x) / 2 * s**2), "parentheses"),
+        (lambda y, x, s: x[squared(y, x).argmin(axis=1)], "nearest"),
+        (lambda y, x, s: np.tile(x.mean(axis=0), (len(y), 1)), "mean of all"),
+        (lambda y, x, s: weighted(y, x, -squared(y, x) / 10), "Do all weights"),
+        (lambda y, x, s: np.exp(-squared(y, x) / (2 * s**2)), "a point for each"),
+        (lambda y, x, s: (y - x) ** 2, "it stops"),
+        ([0.0], "function"),
+    ],
+)
+def test_wrong_denoisers_are_named(answer, said):
+    assert said in exercises.check_best_answer(answer)
+
+
+def test_the_best_denoiser_is_taken():
+    assert exercises.check_best_answer(evaluation.best_denoiser) is True
+    assert exercises.check_best_answer(lambda y, x, s: None) is None

@@ -11,6 +11,7 @@ baselines   strong rivals without a network: PCA, tuned filters, ridge regressio
 from aelab.evaluation.baselines import (
     Restorer,
     Sampler,
+    best_denoiser,
     fit_gain_offset,
     fit_pca,
     gaussian_sampler,
@@ -57,6 +58,7 @@ __all__ = [
     "Restorer",
     "Sampler",
     "active_units",
+    "best_denoiser",
     "cluster_agreement",
     "code_bits",
     "cross_entropy",

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, ndimage, optimize
+from scipy import linalg, ndimage, optimize, special
 from sklearn.decomposition import PCA
+from sklearn.metrics import euclidean_distances
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
@@ -413,6 +414,45 @@ def fit_gain_offset(estimate, target, clip=(0, 1)):
         line = line * scale
     gain = line[0] / spread
     return float(gain), float(line[1] - gain * mean)
+
+
+def best_denoiser(noisy, clean, stddev):
+    """The mean of clean examples, given noisy ones: the least error. Lesson 04.
+
+    If each clean example is equally probable, and Gaussian noise is added and nothing
+    clipped, this is the answer with the least mean squared error.
+
+    Args:
+        noisy: Array of shape `(n, ...)`: examples with noise.
+        clean: Array of shape `(m, ...)`: all examples as they could be without noise.
+        stddev: Standard deviation of the noise, above 0, in the unit of `clean`.
+
+    Returns:
+        Array of the shape of `noisy`.
+
+    Raises:
+        ValueError: If the examples are of different shapes, or if `stddev` is not
+            above 0.
+
+    Reference:
+        K. Miyasawa, *An Empirical Bayes Estimator of the Mean of a Normal Population*,
+        Bulletin de l'Institut international de statistique 38, 1961.
+
+    Example:
+        >>> best_denoiser(np.array([[0.0], [0.9]]), np.array([[-1.0], [1.0]]), 0.3)
+        array([[0.],
+               [1.]])
+    """
+    rows, examples = _flat_images("noisy", noisy), _flat_images("clean", clean)
+    if np.shape(noisy)[1:] != np.shape(clean)[1:]:
+        raise ValueError(
+            "noisy and clean must hold examples of the same shape. Received: shapes "
+            f"{np.shape(noisy)} and {np.shape(clean)}"
+        )
+    checks.positive("stddev", stddev)
+    squares = euclidean_distances(rows, examples, squared=True)
+    weights = special.softmax(-squares / (2 * stddev**2), axis=1)
+    return (weights @ examples).reshape(np.shape(noisy))
 
 
 def straighten(x):

@@ -427,6 +427,30 @@ def test_samplers_refuse_what_they_cannot_fit_or_draw():
             call()
 
 
+def test_no_denoiser_errs_less_than_the_best_one():
+    rng = np.random.default_rng(0)
+    clean = rng.normal(size=(5, 2, 3))
+    drawn = clean[rng.integers(0, 5, size=20_000)]
+    noisy = drawn + 0.7 * rng.normal(size=drawn.shape)
+    best = evaluation.best_denoiser(noisy, clean, 0.7)
+    # By the sum that defines it, and against the same with other levels and shrinking.
+    weights = np.exp(-((noisy[:9, None] - clean) ** 2).sum(axis=(2, 3)) / (2 * 0.49))
+    by_hand = np.einsum("nm,mij->nij", weights, clean) / weights.sum(1)[:, None, None]
+    np.testing.assert_allclose(best[:9], by_hand, rtol=1e-6)
+    error = np.mean((best - drawn) ** 2)
+    for stddev in (0.4, 0.6, 0.8, 1.2):
+        other = evaluation.best_denoiser(noisy, clean, stddev)
+        assert error < np.mean((other - drawn) ** 2)
+    assert error < np.mean((0.95 * best - drawn) ** 2)
+    # Far away, where every weight is 0 in floating point, the nearest one remains.
+    far = evaluation.best_denoiser(clean[:1] + 1e4, clean, 0.1)
+    assert np.isfinite(far).all()
+    with pytest.raises(ValueError, match="same shape"):
+        evaluation.best_denoiser(noisy, clean[:, :1], 0.7)
+    with pytest.raises(ValueError, match="stddev must be above 0"):
+        evaluation.best_denoiser(noisy, clean, 0)
+
+
 def test_the_default_filters_are_those_that_can_be_made():
     kinds = baselines.FILTERS | baselines.FILTERS_WITH_KNOWN
     assert set(kinds) == set(baselines._MAKERS)
