@@ -1464,12 +1464,12 @@ steps = [("image", name) for name in encoders]
 steps += [(start, end) for start in encoders for end in decoders]
 steps += [(name, "reconstruction") for name in decoders]
 for start, end in steps:
-    x_start = places[start][0] + half_widths.get(start, 0.75)
-    x_end = places[end][0] - half_widths.get(end, 0.75)
+    x_start, y_start = places[start]
+    x_end, y_end = places[end]
     ax.annotate(
         "",
-        (x_end, places[end][1]),
-        (x_start, places[start][1]),
+        (x_end - half_widths.get(end, 0.75), y_end),
+        (x_start + half_widths.get(start, 0.75), y_start),
         arrowprops={"arrowstyle": "->", "color": "0.3"},
     )
 ax.set_title(
