@@ -342,9 +342,9 @@ plt.show()
 # %%
 W_2 = ops.convert_to_numpy(decoder.get_layer("pixels").kernel)  # shape (32, 784)
 plots.weights(
-    W_2.T,
+    W_2[:16].T,
     image_shape,
-    title="The 32 rows of $W_2$: what each value adds (red) or takes away (blue)",
+    title="16 of the 32 rows of $W_2$: what a value adds (red) or takes away (blue)",
 )
 plt.show()
 
@@ -372,8 +372,8 @@ plt.show()
 # **What to notice**
 # - On MNIST hardly any of the patterns is a digit. They are red and blue blobs, arcs
 #   and rings that reach over the whole middle of the image.
-# - In the last figure the digit can be recognised only after many values have been set. What
-#   the code says about it is spread over them. Nothing in the loss asks for anything else;
+# - In the last figure the digits can be recognised only when eight or more of the values are
+#   the image's own. What the code says about a digit is spread over many of them. Nothing in the loss asks for anything else;
 #   lesson 05 adds something that does.
 # - The first and the fourth image of the figure above both show a 4, and their codes are
 #   different. It would be wrong to expect one code for one digit.
@@ -402,7 +402,7 @@ cloud = np.stack([left_half, right_half], axis=1)  # shape (1000, 2)
 center = cloud.mean(axis=0)
 variances, directions = np.linalg.eigh(np.cov(cloud.T))  # the longest comes last
 
-ax = plt.subplots(figsize=(6, 6), layout="constrained")[1]
+ax = plt.subplots(figsize=(5.2, 5.2), layout="constrained")[1]
 ax.scatter(cloud[:, 0], cloud[:, 1], s=8, color="0.75")
 ax.set(xlim=(0, cloud[:, 0].max() + 0.02), ylim=(0, cloud[:, 1].max() + 0.02))
 ax.axline(center, center + directions[:, -1], color="0.5", linewidth=1)
@@ -942,7 +942,7 @@ z_val = flat.encode(x_val)
 print(f"codes of the validation images: shape {z_val.shape}")
 
 # %% [markdown]
-# The left half of the figure shows where the encoder puts 1,000 of the validation images,
+# The left half of the figure shows where the encoder puts 700 of the validation images,
 # each drawn as a small digit. On the right the decoder draws an image at each of 15 x 15
 # places of the same plane. Many images crowd together in one corner, so the axes are
 # stretched: the places are chosen so that along each axis equally many images lie between
@@ -958,10 +958,10 @@ decoded = flat.decode(plane.reshape(-1, 2)).reshape(15, 15, *image_shape)
 
 
 def draw_map(ax, z, title):
-    """1,000 images as digits in the plane of their codes, axes stretched alike."""
+    """700 images as digits in the plane of their codes, axes stretched alike."""
     places = [np.quantile(z[:, k], parts) for k in range(2)]
     inside = (z > [places[0][0], places[1][0]]) & (z < [places[0][-1], places[1][-1]])
-    shown = np.flatnonzero(inside.all(axis=1))[:1_000]
+    shown = np.flatnonzero(inside.all(axis=1))[:700]
     x, y = (np.interp(z[shown, k], places[k], range(15)) for k in range(2))
     for label in np.unique(images.y_val[shown]):
         of_class = images.y_val[shown] == label
@@ -975,13 +975,13 @@ def draw_map(ax, z, title):
     ax.grid(False)
 
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.6), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.7), layout="constrained")
 draw_map(left, z_val, "Where the encoder puts the images")
 plots.manifold(decoded, z_1, z_2, title="What the decoder draws there", ax=right)
 right.set(xlabel="first value (stretched)", ylabel="second value (stretched)")
 plots.describe(
     figure,
-    "Left, a plane with 1,000 small digits, coloured by class: most digits of a class lie "
+    "Left, a plane with 700 small digits, coloured by class: most digits of a class lie "
     "together. Right, the images that the decoder draws at the places of a grid in the "
     "same plane.",
 )
@@ -1047,7 +1047,7 @@ lesson.Table(
 )
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(11, 5.6), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(9, 4.7), layout="constrained")
 for ax, name, z in (
     (axes[0], "autoencoder", z_val),
     (axes[1], "PCA", pca_map),
@@ -1056,7 +1056,7 @@ for ax, name, z in (
 figure.suptitle("Two values for each image: two maps, stretched in the same way")
 plots.describe(
     figure,
-    "Two planes with 1,000 small digits each. On the autoencoder's most classes have "
+    "Two planes with 700 small digits each. On the autoencoder's most classes have "
     "regions of their own; on PCA's they overlap much more.",
 )
 plt.show()
@@ -1185,7 +1185,7 @@ measures = {
 correlations = {
     name: np.corrcoef(errors[some], measure)[0, 1] for name, measure in measures.items()
 }
-figure, axes = plt.subplots(2, 2, figsize=(8, 6.5), layout="constrained", sharey=True)
+figure, axes = plt.subplots(2, 2, figsize=(7, 5.6), layout="constrained", sharey=True)
 for ax, (name, measure) in zip(axes.flat, measures.items(), strict=True):
     ax.scatter(measure, errors[some], s=6, color="black", alpha=0.3, linewidths=0)
     ax.set(xlabel=name, title=f"correlation {correlations[name]:.2f}")
