@@ -4,12 +4,14 @@
 # An image of a handwritten digit has 784 pixels. Nobody needs 784 numbers to say which
 # digit it is and how it is written: most pixels are black, and neighbouring pixels are
 # nearly always alike. So it should be possible to describe the image with far fewer
-# values, and to draw it again from that description alone. In this lesson you train a
-# neural network that finds such a description by itself, although nobody tells it what
-# a digit is. On MNIST, a standard collection of 70,000 such images, its error with 32 values
+# values, and to draw it again from that description alone. A neural network can find such
+# a description by itself, although nobody tells it what a digit is. On MNIST, a standard collection of 70,000 such images, its error with 32 values
 # for each image is less than half of that of principal component analysis, the classical
 # method. A second part finds out how much of this lead is due to the encoder and how much to
 # the decoder, and you may guess the answer before you read on.
+#
+# **You will** train a network that squeezes a digit into 32 values and draws it again,
+# and find out how much of its lead over simpler methods is due to its code.
 #
 # **You will learn to**
 # - build an encoder and a decoder in plain Keras and train them without labels;
