@@ -5,9 +5,9 @@
 # digit it is and how it is written: most pixels are black, and neighbouring pixels are
 # nearly always alike. So it should be possible to describe the image with far fewer
 # values, and to draw it again from that description alone. A neural network can find such
-# a description by itself, although nobody tells it what a digit is. On MNIST, a standard collection of 70,000 such images, its error with 32 values
-# for each image is less than half of that of principal component analysis, the classical
-# method. A second part finds out how much of this lead is due to the encoder and how much to
+# a description by itself, although nobody tells it what a digit is. On MNIST, a standard
+# collection of 70,000 such images, its error with 32 values for each image is less than half
+# of that of principal component analysis, the classical method. A second part finds out how much of this lead is due to the encoder and how much to
 # the decoder, and you may guess the answer before you read on.
 #
 # **You will** train a network that squeezes a digit into 32 values and draws it again,
