@@ -7,8 +7,9 @@
 # values, and to draw it again from that description alone. A neural network can find such
 # a description by itself, although nobody tells it what a digit is. On MNIST, a standard
 # collection of 70,000 such images, its error with 32 values for each image is less than half
-# of that of principal component analysis, the classical method. A second part finds out how much of this lead is due to the encoder and how much to
-# the decoder, and you may guess the answer before you read on.
+# of that of principal component analysis, the classical method. A second part exchanges the
+# encoder and the decoder one at a time, to find out how much of this lead a better decoder
+# reaches with PCA's code.
 #
 # **You will** train a network that squeezes a digit into 32 values and draws it again,
 # and find out how much of its lead over simpler methods is due to its code.
@@ -350,6 +351,12 @@ plots.weights(
 )
 plt.show()
 
+# %% [markdown]
+# How many of its values does the decoder need? We start from the average code and replace its
+# values, one after the other, by the image's own. We begin with the value that changes the
+# drawing most: its difference from the average, times the length of its row of $W_2$. The
+# columns say how many have been replaced.
+
 # %%
 # Begin with the average code, and put in the image's own values, the largest changes first.
 counts = (0, 1, 2, 4, 8, 16, 32)
@@ -372,13 +379,13 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - On MNIST hardly any of the patterns is a digit. They are red and blue blobs, arcs
-#   and rings that reach over the whole middle of the image.
+# - Hardly any pattern is a digit. Most are faint mixtures of red and blue spread over the
+#   middle of the image; a few are one strong blob or arc in one place.
 # - In the last figure the digits can be recognised only when eight or more of the values are
 #   the image's own. What the code says about a digit is spread over many of them. Nothing in the loss asks for anything else;
 #   lesson 05 adds something that does.
-# - The first and the fourth image of the figure above both show a 4, and their codes are
-#   different. It would be wrong to expect one code for one digit.
+# - In the figure with the bar charts the first and the fourth image both show a 4, and their
+#   codes are different. It would be wrong to expect one code for one digit.
 
 # %% [markdown]
 # ## A rival of the same size
@@ -408,7 +415,7 @@ ax = plt.subplots(figsize=(5.2, 5.2), layout="constrained")[1]
 ax.scatter(cloud[:, 0], cloud[:, 1], s=8, color="0.75")
 ax.set(xlim=(0, cloud[:, 0].max() + 0.02), ylim=(0, cloud[:, 1].max() + 0.02))
 ax.axline(center, center + directions[:, -1], color="0.5", linewidth=1)
-for name, i, place in (("first", -1, (0.25, 0.16)), ("second", -2, (0.07, 0.26))):
+for name, i, place in (("first", -1, (0.25, 0.16)), ("second", -2, (0.03, 0.24))):
     upwards = directions[:, i] * np.sign(directions[1, i])
     tip = center + 2 * np.sqrt(variances[i]) * upwards  # two standard deviations long
     ax.plot([center[0], tip[0]], [center[1], tip[1]], color="black", linewidth=3)
@@ -524,7 +531,7 @@ if lesson.on_mnist(images):
     assert np.mean(codes > 0) > 0.95
 
 # %% [markdown]
-# ## More layers
+# ## More layers, and why the initial weights matter
 #
 # One layer on each side can only compute one weighted sum for each value. A deeper encoder
 # narrows layer by layer, from 784 pixels to 128, 64 and finally 32 values, with a ReLU after
@@ -532,7 +539,9 @@ if lesson.on_mnist(images):
 # in the first drawing of the lesson). The code has no activation, so that its values may
 # have any sign and size.
 #
-# A lecture on deep learning (unpublished notes, in PyTorch) trains this model for 20 epochs
+# When you rebuild a model in another library, you often get another loss although every
+# stated setting is the same. Here is such a case. A lecture on deep learning (unpublished
+# notes, in PyTorch) trains this model for 20 epochs
 # with Adam, a learning rate of 0.001 and batches of 128 images, and prints its training
 # loss. With the same recipe, Keras gives another loss. Why? The notes do not say from which
 # random weights the training starts, and here the two libraries differ. Keras draws the
@@ -785,6 +794,7 @@ lesson.check(1, learning_rate, exercises.check_learning_rate)
 # %% tags=["solution"]
 rates_of_2e3 = [learning_rate(step, 2e-3, n_warmup, n_steps) for step in range(n_steps)]
 print(f"mean rate of the schedule with peak 0.002: {np.mean(rates_of_2e3):.5f}")
+print("so compare it with the constant rate 0.001, which is the lecture's")
 
 # %% [markdown]
 # How large should the peak be? The validation images choose it: we train on the training
@@ -886,8 +896,8 @@ lesson.Table(
 
 # %% [markdown]
 # **What to notice**
-# - The large rate with the schedule ends lowest, by much more than its seeds differ (after ±
-#   stands their standard deviation). With the large constant rate the loss falls faster at
+# - The large rate with the schedule ends lowest, by much more than its seeds differ (the number
+#   after ± is their standard deviation). With the large constant rate the loss falls faster at
 #   first, but ends only a little lower than with the lecture's rate. With the lecture's rate
 #   as the peak of the schedule the loss ends even higher than with that rate held constant
 #   (one seed each). Only the large rate and the schedule together helped much. A guess is
@@ -929,8 +939,9 @@ assert np.allclose(rates, [float(from_package(step)) for step in some_steps])
 # We cannot draw a space with 32 dimensions, but we can draw one with two. The space of
 # all codes is called the ***latent space***: *latent* means hidden, because the codes
 # are not in the data, the network has to find them. Let us train an autoencoder whose
-# code has only two values, so that each image becomes a point in a plane. Two values are
-# few, so it gets wider layers.
+# code has only two values, so that each image becomes a point in a plane. Because the decoder
+# has only two values to work from, we give both halves wider layers, 256 and 128 units. (The
+# peak of 0.003 was not tuned for this model.)
 #
 # > **Predict.** The network never sees a label. If we colour each point by the digit
 # > that its image shows, will each digit have a region of its own, or will the colours
@@ -1065,8 +1076,8 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The map tells much more about the digit than PCA's map of the same size or that of the
-#   untrained network. Both maps are stretched in the same way, so that neither looks better
+# - The autoencoder's map tells much more about the digit than PCA's map of the same size or
+#   that of the untrained network. Both maps are stretched in the same way, so that neither looks better
 #   because of its scale.
 # - It would be wrong to say that the map separates all digits: those that look alike, such as
 #   4 and 9, lie on top of each other.
@@ -1083,7 +1094,8 @@ if lesson.on_mnist(images):
 # shape `(n, k)`, one code in each row. Return the index of the row, other than `i`, whose
 # ***Euclidean distance*** to row `i` is smallest: the root of the sum of the squared
 # differences. When it is accepted, look at an image beside the one that you found, for
-# example for `i = 7`: `plots.image_rows({"pair": x_val[[i, most_similar(i, z_val)]]})`.
+# example for `i = 7`: `plots.image_rows({"pair": x_val[[i, most_similar(i, z_val)]]})`. Do
+# both show the same digit? Try ten values of `i`.
 
 
 # %% tags=["exercise"]
@@ -1121,7 +1133,9 @@ if images.class_names:
     ax.boxplot(by_class, tick_labels=images.class_names, whis=(5, 95), sym="")
     ax.axhline(errors.mean(), color="0.5", linestyle="--", label="mean of all images")
     ax.set(xlabel="class", ylabel="MSE (per pixel)")
-    ax.set_title("The errors of the two layers, by class (boxes: half, whiskers: 90 %)")
+    ax.set_title(
+        "The errors of the two layers, by class (box: middle 50 %, whiskers: 90 %)"
+    )
     ax.legend()
     medians = ", ".join(
         f"{name} {np.median(of_class):.4f}"
@@ -1203,9 +1217,10 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The error is correlated with the outline and with how unusual an image is, similarly
-#   strongly, and only weakly with ink and with thickness, each taken alone (a coarse measure:
-#   strokes one and two pixels wide get the same value). The two strong ones are correlated
+# - Two measures are strongly correlated with the error, and about equally: the outline, and
+#   how unusual the image is. Ink and thickness, each taken alone, are only weakly correlated
+#   with it. (Thickness is measured coarsely: strokes one and two pixels wide get the same
+#   value.) The two strong ones are correlated
 #   with each other as well, and a correlation does not prove a cause.
 # - A high error of the blurred image does not mean thin strokes. Blurring changes an image at
 #   its edges, and a thick stroke has two edges, as long as those of a thin one.
@@ -1229,7 +1244,8 @@ if lesson.on_mnist(images):
 #
 # $$z(t) = (1 - t)\,z_a + t\,z_b \qquad t = 0, \tfrac14, \tfrac12, \tfrac34, 1$$
 #
-# The same can be done with the pixels themselves, where it is a plain cross-fade.
+# The same can be done with the pixels themselves. It is then a ***cross-fade***: one image
+# fades out while the other fades in.
 #
 # > **Predict.** Halfway between two images, what does the cross-fade show? What do you
 # > expect of the decoder, between two images of one digit and between two digits?
@@ -1329,7 +1345,9 @@ plots.image_rows(
     {
         "test image": x_test[:8],
         f"PCA with gain\nmean MSE {pca_errors.mean():.4f}": pca_with_gain(x_test[:8]),
-        f"two layers\nmean MSE {two_layer_error:.4f}": packaged.reconstruct(x_test[:8]),
+        f"two layers, constant\nmean MSE {two_layer_error:.4f}": packaged.reconstruct(
+            x_test[:8]
+        ),
         f"deep, schedule\nmean MSE {scheduled_errors.mean():.4f}": deep.reconstruct(
             x_test[:8]
         ),
@@ -1368,9 +1386,9 @@ if lesson.on_mnist(images):
         assert test_mse[name][0] > constant_errors.mean()
 
 # %% [markdown]
-# Here the first part ends. If you stop here, read the summary at the end of the notebook. The
-# two tables beside it also contain results of the second part, and without them the table
-# above is enough.
+# Here the first part ends. If you stop here, read the summary at the end, but do not run the
+# cells of its two tables: they need results of the second part. The table above holds all
+# numbers of the first part.
 #
 # ## Second part: where does the lead come from?
 #
@@ -1437,8 +1455,8 @@ if lesson.on_mnist(images):
 # and as many epochs as the deep model. The deep decoder keeps the peak that was chosen for
 # the deep model. For the single layer another peak may be better, so we choose one on the
 # validation images. And the other way round, we give the deep model's code to the best linear
-# decoder, which is computed directly, by least squares, and then helped by gain, offset and
-# clipping as PCA is.
+# decoder: the weights with the lowest MSE on the training images, computed directly (***least
+# squares***), and then helped by gain, offset and clipping as PCA is.
 #
 # The figure shows the four combinations of PCA's and the deep model's halves.
 
@@ -1586,12 +1604,15 @@ for row, (code, its_decoder) in enumerate(ladder):
     ax.barh(row, found.mean(), xerr=spread, color=color, hatch=hatch, edgecolor="white")
     ax.text(found.mean() + spread, row, f"  {found.mean():.4f}", va="center")
     whose = "PCA's code" if code == "PCA's" else f"code {code}"
-    names.append(f"{whose} \u2192 {its_decoder.replace('deep: its own', 'its own')}")
+    names.append(
+        f"{whose} \u2192 {its_decoder.replace('deep: its own', 'its own decoder')}"
+    )
 ax.set_yticks(range(len(ladder)), names)
 ax.invert_yaxis()
 ax.set_axisbelow(True)
 ax.set(
-    xlabel="test MSE (per pixel)", title="The test error of each code with each decoder"
+    xlabel="test MSE (per pixel)",
+    title="The test error of six pairs of code and decoder",
 )
 ax.locator_params(axis="x", nbins=4)
 ax.margins(x=0.2)
@@ -1643,8 +1664,8 @@ if lesson.full():
 #   PCA's code.)
 # - How much of the lead we attribute to the decoder depends on which half we exchange first.
 #   If we exchange the code first and keep a linear decoder, the error even rises, and it had
-#   to: up to gain, offset and clipping, no code is better than PCA's for such a decoder. What
-#   an encoder finds is worth something only together with a decoder that can use it.
+#   to: before gain, offset and clipping, no code of 32 values gives a linear decoder a lower
+#   error on the training images than PCA's. What an encoder finds is worth something only together with a decoder that can use it.
 # - It would be wrong to say that this autoencoder has its low error because its code is so
 #   much better than PCA's. (This is about the squared error with 32 values. The map above, of
 #   another autoencoder with two values, was judged by another measure: its code told much
@@ -1720,7 +1741,7 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## The numbers of this lesson
 #
-# The complete list, for looking up: errors on the test images. At full budget the deep
+# The main errors on the test images, for looking up. At full budget the deep
 # models, the two layers with the schedule and the decoders for PCA's code were trained on
 # all 60,000 images, the others on 55,000. Where a model was trained from several seeds, the table shows the mean and, after
 # the sign ±, the standard deviation.
@@ -1767,8 +1788,9 @@ if lesson.on_mnist(images):
 #   the code is whatever helps the decoder.
 # - An error only means something next to a baseline, next to a rival of the same size
 #   that was given the same chance, and on images that the model has not seen.
-# - Most of the deep model's lead over PCA is due to its decoder: on MNIST, with 32 values,
-#   such a decoder on PCA's code closes most of the gap (second part).
+# - On MNIST, with 32 values, a deep decoder trained on PCA's code closes most of the gap
+#   between PCA and the deep model. The deep model's code with a linear decoder closes none of
+#   it. So the code and the decoder must be judged together (second part).
 # - The same model with another initialisation, or with a larger learning rate *and* a
 #   schedule, can have a clearly different error. So a result belongs to a model *and* its
 #   recipe.
@@ -1832,6 +1854,7 @@ lesson.Table(
 #   numbers start.
 # - **k-nearest-neighbour classifier**: gives an example the class of most of its k
 #   nearest neighbours.
+# - **least squares**: the weights with the lowest squared error, computed directly.
 # - **correlation**: how closely two quantities follow a line together: 1 if they rise
 #   together, -1 if one falls as the other rises, 0 without any linear relation.
 # - **overfitting**: the training loss keeps falling while the validation loss stalls or
