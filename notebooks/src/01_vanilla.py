@@ -415,12 +415,12 @@ ax = plt.subplots(figsize=(5.2, 5.2), layout="constrained")[1]
 ax.scatter(cloud[:, 0], cloud[:, 1], s=8, color="0.75")
 ax.set(xlim=(0, cloud[:, 0].max() + 0.02), ylim=(0, cloud[:, 1].max() + 0.02))
 ax.axline(center, center + directions[:, -1], color="0.5", linewidth=1)
-for name, i, place in (("first", -1, (0.25, 0.16)), ("second", -2, (0.03, 0.24))):
+for name, i, place in (("first", -1, (0.24, 0.16)), ("second", -2, (0.035, 0.14))):
     upwards = directions[:, i] * np.sign(directions[1, i])
     tip = center + 2 * np.sqrt(variances[i]) * upwards  # two standard deviations long
     ax.plot([center[0], tip[0]], [center[1], tip[1]], color="black", linewidth=3)
     ax.annotate(
-        f"{name} component", tip, place, ha="center", arrowprops={"arrowstyle": "-"}
+        f"{name}\ncomponent", tip, place, ha="center", arrowprops={"arrowstyle": "-"}
     )
 # One image, and what is left of it when only the first component is kept.
 point = cloud[np.argmax(np.abs((cloud - center) @ directions[:, -2]))]
