@@ -761,8 +761,8 @@ lesson.Table(
 #   epochs does, and yet does less harm. A guess is that it helps to pass over each image ten
 #   times instead of five.
 # - The schedule, warm-up and cosine together, helps: the best of three constant rates is worse
-#   than the full recipe by more than the seeds differ. The SiLU helps as well, at both rates
-#   that the ReLU was given. Any effect of weight decay is smaller than the spread over the
+#   than the full recipe by more than the seeds differ. The recipe's own peak is the best of
+#   the three that we tried. The SiLU helps as well, at both rates that the ReLU was given. Any effect of weight decay is smaller than the spread over the
 #   seeds.
 # - It would be wrong to praise a part of a recipe because the whole works. Only the row
 #   in which that part alone was changed can say what it does, and only for a training
@@ -844,7 +844,7 @@ if lesson.on_mnist(images):
     assert record_errors.max() < 0.25 * pca_30_clipped
     assert record_models[0].count_params() < 2 * (784 * 1000 + 1000 * 500 + 500 * 250)
     for name in changes:
-        if name != "no weight decay" and "full recipe" not in name:
+        if name != "no weight decay":
             assert change_errors[name].min() > full_errors.max()
     assert change_errors["batches of 256, peak 6e-3"][0] > baseline
     half = change_errors["half of the epochs"][0]
@@ -1622,7 +1622,9 @@ plt.show()
 #   beside that of a narrow code of the same kind.
 # - Not even a copier is the identity. On negatives its error is far larger. Per pixel it is
 #   several times as large where all training images were black: nothing in the training asked
-#   for copying these pixels. But they carry less than half of it. SILENCED
+#   for copying these pixels. But they carry less than half of it. Their
+#   untrained input weights also disturb the other pixels: with these inputs set to 0, the
+#   error of the others falls by a third.
 # - Is the *growth* of the error from digits to other images a sign that a network has found
 #   out what digits are like? The deep network's error grows most,
 #   more than fivefold, as one would expect of a specialist. But the error of the wide code with
@@ -1667,6 +1669,8 @@ if lesson.on_mnist(images):
     assert max(probes.values()) == probes["untrained ReLU, 1,024"]
     assert wide_linear["negatives"] > 1000 * wide_linear["flipped"]
     assert never_copied > 5 * copied
+    assert never_share < 0.5
+    assert 0.6 < silenced_error / copied < 0.75
 
 # %% [markdown]
 # ## The numbers of this lesson
