@@ -576,6 +576,11 @@ def check_streaks(streaks):
     grey = np.full((400, 12, 30, 3), 0.5, "float32")
     try:
         received = streaks(grey, 0.3, np.random.default_rng(0))
+    except (AttributeError, TypeError) as error:
+        return (
+            "It stops. rng is a Generator: rng.random((n, width)) takes the shape as a "
+            f"tuple. NumPy says: {error}"
+        )
     except (IndexError, ValueError) as error:
         return (
             "It stops. In images of shape (n, height, width, channels) the columns are "
@@ -721,7 +726,13 @@ def check_gain_and_offset(gain_and_offset):
     rng = np.random.default_rng(0)
     x = rng.random((6, 4, 5, 1))
     filtered = 0.3 * x + 0.2 + 0.05 * rng.normal(size=x.shape)
-    received = gain_and_offset(filtered.copy(), x.copy())
+    try:
+        received = gain_and_offset(filtered.copy(), x.copy())
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        return (
+            "It stops. Functions such as np.polyfit and np.cov want flat arrays: "
+            f"filtered.ravel() and x.ravel(). NumPy says: {error}"
+        )
     if received is None:
         return None
     try:
@@ -802,7 +813,8 @@ def check_join(join):
         first_line = str(error).strip().splitlines()[0]
         return (
             "With 4 x 5 x 8 from the decoder and 8 x 10 x 16 from the encoder it stops "
-            f"(double x before you join): {first_line}"
+            "(is x doubled before you join, and is it "
+            f"Concatenate()([first, second])?): {first_line}"
         )
     if joined is None:
         return None
@@ -875,6 +887,7 @@ def check_best_answer(best_answer):
         )
     squares = ((noisy[:, None] - clean[None]) ** 2).sum(axis=2)
     distances = np.sqrt(squares)
+    apart = np.exp(-((noisy[:, None] - clean[None]) ** 2) / (2 * sigma**2))
 
     def mean(exponent):
         """The mean of the clean points, weighted by the exponential of something."""
@@ -913,9 +926,10 @@ def check_best_answer(best_answer):
         "That is the mean of all clean points: each has a weight.": np.broadcast_to(
             clean.mean(axis=0), noisy.shape
         ),
-        "The weights are right; they should multiply the clean points.": (
-            weights.sum(axis=1, keepdims=True) * noisy
+        "A pair of points has one weight: sum the squares over the last axis first.": (
+            (apart * clean).sum(axis=1) / apart.sum(axis=1)
         ),
+        "The weights should multiply the clean points, not the noisy ones.": noisy,
     }
     if np.allclose(received, right, rtol=1e-4):
         return True

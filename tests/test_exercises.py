@@ -564,6 +564,10 @@ def as_many(x, rate, rng):
             lambda x, rate, rng: whiten(x, rng.random((len(x), 1, 30, 1)) < 0.3),
             "argument rate",
         ),
+        (
+            lambda x, rate, rng: whiten(x, rng.random(len(x), 1, 30, 1) < rate),
+            "as a tuple",
+        ),
         (np.ones(3), "function"),
     ],
 )
@@ -761,7 +765,11 @@ def together(*tensors, axis=-1):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda x, before: conv(16)(together(x, before)), "double x before"),
+        (lambda x, before: conv(16)(together(x, before)), "is x doubled"),
+        (
+            lambda x, before: keras.layers.Concatenate()(double(16)(x), before),
+            "first, second",
+        ),
         (lambda x, before: conv(16)(double(16)(x)), "encoder's maps change nothing"),
         (lambda x, before: conv(16)(before), "decoder's maps x change nothing"),
         (lambda x, before: together(double(16)(x), before), "comes last"),
@@ -811,6 +819,11 @@ def weighted(noisy, clean, exponent):
     return weights @ clean / weights.sum(axis=1, keepdims=True)
 
 
+def one_by_one(noisy, clean, sigma):
+    weights = np.exp(-((noisy[:, None] - clean[None]) ** 2) / (2 * sigma**2))
+    return (weights * clean).sum(axis=1) / weights.sum(axis=1)
+
+
 def squared(noisy, clean):
     return ((noisy[:, None] - clean[None]) ** 2).sum(axis=2)
 
@@ -840,6 +853,8 @@ def squared(noisy, clean):
         (lambda y, x, s: np.tile(x.mean(axis=0), (len(y), 1)), "mean of all"),
         (lambda y, x, s: weighted(y, x, -squared(y, x) / 10), "Do all weights"),
         (lambda y, x, s: np.exp(-squared(y, x) / (2 * s**2)), "a point for each"),
+        (lambda y, x, s: one_by_one(y, x, s), "one weight"),
+        (lambda y, x, s: y, "not the noisy"),
         (lambda y, x, s: (y - x) ** 2, "it stops"),
         ([0.0], "function"),
     ],
