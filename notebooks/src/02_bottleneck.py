@@ -6,8 +6,8 @@
 # you need? How do you get more out of the same number of them? And when the error is
 # low at last, has the network understood anything, or has it found a way around the
 # task? In this lesson you answer these questions by measuring. On MNIST you will describe
-# digits by 30 values each, with a lower error than the network that made deep autoencoders
-# famous in 2006, and you will know three ways in which a low error, or a falling loss,
+# digits by 30 values each, with an error slightly below that of the network that made deep
+# autoencoders famous in 2006, and you will know three ways in which a low error, or a falling loss,
 # deceives.
 #
 # **You will** measure how much a code of a given size can hold, reach a lower error than a
@@ -117,7 +117,8 @@ print(f"validation MSE of the average image: {baseline:.4f}")
 # %% [markdown]
 # ## The network that we build
 #
-# This is the network with which we shall try to do better than the one of 2006. Its code
+# The drawing shows the largest network of this lesson. We train it in the section on the
+# autoencoder of 2006; until then smaller models are enough. Its code
 # has 30 values, and everything that the decoder draws has to pass through them: that is the
 # ***bottleneck***, and a code that is smaller than its image is ***undercomplete***. The
 # number of its values is called the ***latent dimension*** (`latent_dim` in the code).
@@ -635,9 +636,11 @@ print(f"autoencoder with 30 values, in the paper:   {3.00 / 784:.5f}")
 # - the full recipe is trained from three seeds, each change from one;
 # - all are trained on the same part of the training images for a few epochs, and compared
 #   on the validation images, so that the test images remain untouched;
-# - a change may want another learning rate, so a constant rate is tried at three values,
-#   the narrow layers at three peaks (the peak is the highest rate of a schedule), the ReLU and
-#   the large batches at two; the full recipe, too, is trained at half and at twice its peak.
+# - another architecture or batch size may need another learning rate. So we try three constant
+#   rates, three peaks for the narrow layers (the peak is the highest rate of a schedule), and
+#   two peaks each for the ReLU and for the large batches. For fairness the full recipe, too, is
+#   trained at half and at twice its peak. Only the other changes (no weight decay, half of the
+#   epochs) keep the peak of the recipe.
 #
 # > **Predict.** Which single change does the most harm: narrow layers, ReLU, a constant
 # > learning rate, no weight decay, larger batches, or half of the epochs?
@@ -826,9 +829,10 @@ plt.show()
 #   was the loss an advantage: trained on the cross-entropy, as theirs was, the network's
 #   error is even a little lower, from one seed. Compared with PCA's, the error is less than
 #   a quarter.
-# - The training is short: minutes, on two CPU cores.
-# - It was not a deeper network that did it: theirs has four layers on each side, ours
-#   three, and fewer weights. Nor does ours need their training layer by layer. Which of the
+# - Each training takes from a few minutes to a quarter of an hour on two CPU cores, depending
+#   on what else the machine is doing.
+# - Depth is not the reason: their network has four layers on each side and more weights, ours
+#   has three. Nor does ours need their training layer by layer. Which of the
 #   other differences did it we have not tested at full length.
 # - In the worst cases the network replaces an unusual shape by a usual one. The size of the
 #   code is not the only reason: in the last column PCA, with 30 values as well, keeps
@@ -866,10 +870,14 @@ if lesson.on_mnist(images):
 #
 # So far the decoder was the encoder's mirror image. That is a habit and not a law.
 # Which of the two needs its hidden layers more? We leave them out on one side, which
-# removes the same number of weights on either side. Three models with hidden layers on both
-# sides stand beside them: one with layers as wide, which has nearly twice as many weights,
-# and two with as many weights as the one-sided ones, either with two narrower layers on each
-# side or with one. The figure shows the two one-sided models.
+# removes the same number of weights on either side. For comparison there are
+# three models with hidden layers on both sides:
+#
+# - *full width*: two layers of the same widths on each side, nearly twice as many weights;
+# - *narrower*: two narrower layers on each side, about as many weights as the one-sided models;
+# - *one layer*: a single layer on each side, again about as many weights.
+#
+# The two drawings show the one-sided models.
 #
 # > **Predict.** Which half needs the hidden layers: the one that reads the image or the
 # > one that draws it?
@@ -1241,12 +1249,15 @@ if lesson.on_mnist(images):
             assert measured[name].mean() > 0.98 * measured["200 images"].mean()
 
 # %% [markdown]
-# **Exercise 2.** When does early stopping stop? The error on new images goes up and down from
-# epoch to epoch, so one waits a little. Write `epochs_trained(val_losses, patience)`. `val_losses` is the list of validation losses,
-# one for each epoch, as they would come. The training ends as soon as the last `patience`
-# epochs have all failed to get below the lowest loss before them. Return how many epochs have
-# been trained until then, or all of them, if that never happens. For the losses 5, 3, 4, 4, 2
-# and a patience of 2 it is 4: the fifth epoch, which would have been the best, is not reached.
+# **Exercise 2.** When should early stopping end a training? The validation loss goes up and
+# down, so one waits a little. Write `epochs_trained(val_losses, patience)`, where `val_losses`
+# lists one loss for each epoch, in order. The training ends as soon as `patience` epochs in a
+# row have failed to get below the lowest loss before them. Return the number of epochs trained
+# until then, or all of them if that never happens.
+#
+# For example, for the losses 5, 3, 4, 4, 2 and a patience of 2 the answer is 4; the fifth
+# epoch, the best one, is never reached.
+#
 # When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4: in the run
 # that is stored here the training ends after 8, 9 and 11 of 20 epochs. (In Keras this is
 # `keras.callbacks.EarlyStopping`; with `restore_best_weights=True` the weights of the best
@@ -1467,8 +1478,8 @@ lesson.check(3, best_relu, lambda answer: exercises.check_best_relu(answer, stan
 #
 # A probe is one layer with a softmax. A penalty on the squares of its weights keeps them
 # small, and how strong it is, is chosen on a part of the training images. It needs rivals as
-# well: the raw pixels, PCA, and layers and networks that were *never trained*. (To guess the
-# most frequent digit gives about 0.11.)
+# well: the raw pixels, PCA, and layers and networks that were *never trained*. (Always guessing the
+# most frequent digit gives an accuracy of about 0.11.)
 #
 # > **Predict.** Which of the four has the lowest error on digits? Will the wide models copy
 # > the negatives, too? Whose code tells most about the digit?
@@ -1620,19 +1631,20 @@ plt.show()
 #   error. So its low error on digits says nothing about digits. This is how to catch a
 #   copier: show it images unlike those that it was trained on, and look at the error itself,
 #   beside that of a narrow code of the same kind.
-# - Not even a copier is the identity. On negatives its error is far larger. Per pixel it is
-#   several times as large where all training images were black: nothing in the training asked
-#   for copying these pixels. But they carry less than half of it. Their
-#   untrained input weights also disturb the other pixels: with these inputs set to 0, the
-#   error of the others falls by a third.
-# - Is the *growth* of the error from digits to other images a sign that a network has found
-#   out what digits are like? The deep network's error grows most,
-#   more than fivefold, as one would expect of a specialist. But the error of the wide code with
-#   the ReLU grows more than that of the narrow linear one, which cannot copy. Growth also depends on
-#   where one starts, and even the error of the average image grows, which knows nothing of the
-#   single image. So the ratio proves nothing by itself.
-# - A probe reads the wide codes about as well as the pixels, and the narrow codes nearly as
-#   well, from 30 or 32 values. Is it training that made the digit easy to read? Beside
+# - Even a copier is not the identity: on negatives its error is far larger. One reason is the
+#   pixels that were black in every training image. An input that is always 0 gives its weights
+#   in the encoder no gradient, so these weights keep their random initial values. In a negative
+#   these pixels are white. The network cannot reconstruct them, and through their random
+#   weights they also disturb the rest: if we set these inputs to 0, the error of the other
+#   pixels falls by a third. They do not explain everything, because they carry less than half
+#   of the whole error.
+# - Does the *growth* of the error, from digits to overlaid digits, show that a network has
+#   learned what digits look like? The deep network's error grows most, more than fivefold. But
+#   the error of the wide code with the ReLU, which copies, grows more than that of the narrow
+#   linear one, which cannot copy. Even the average image, which ignores its input, has a
+#   growing error. So the ratio proves nothing by itself.
+# - From the wide codes a linear probe classifies about as accurately as from the pixels, and
+#   from the narrow ones, with only 30 or 32 values, nearly as accurately. Is it training that made the digit easy to read? Beside
 #   untrained layers and networks with as many values the narrow codes are far ahead.
 # - But beside PCA they are not: the probe finds hardly more in the deep code than in PCA's.
 # - And the wide codes are behind their control: a layer of 1,024 ReLU units that was *never
@@ -1675,7 +1687,7 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## The numbers of this lesson
 #
-# On test images, each beside PCA with as many values.
+# On test images, each beside PCA with as many values (clipped to [0, 1]).
 
 
 # %%
@@ -1764,7 +1776,7 @@ lesson.Table(
 # - **input noise**: fresh random noise on the input in each step; the target stays clean.
 # - **dropout**: switching off random units in each training step.
 # - **early stopping**: ending a training when the validation loss has not fallen any
-#   more for some epochs, whose number is the **patience**, and keeping the best weights.
+#   more for a given number of epochs, the **patience**, and keeping the best weights.
 # - **overcomplete**: with more values in the code than in the input.
 # - **saturated**: a unit whose input lies where its activation is flat, so that hardly any
 #   gradient passes.

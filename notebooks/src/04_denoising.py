@@ -2,13 +2,13 @@
 # # 04 Denoising: recover an image from a corrupted copy
 #
 # A photograph in the dark is full of noise, and so is an X-ray image that was taken with
-# as little radiation as possible. Some cameras have pixels that do not answer, some
+# as little radiation as possible. Some cameras have dead pixels, and some
 # scanners leave white and black dots. In all these cases there is a clean image
 # somewhere behind the one that we have, and we would like to see it. An autoencoder can
 # be trained to do so with almost no change: we spoil its input and ask it for the image
 # as it was. Copying is no longer enough: the network has to use what it has learned about
 # strokes and digits. In this lesson you train such networks and compare them with methods
-# that need no network, each of them tuned as carefully as we can.
+# that need no network, each with its settings chosen on images kept for that purpose.
 #
 # **You will** train a network that removes noise from images that it has never seen, and
 # find out by how many decibels (a logarithmic scale of the error) it beats those methods.
@@ -274,8 +274,8 @@ lesson.check(1, streaks, exercises.check_streaks)
 # a factor of two. We compute it for each image and average over the images.
 #
 # But does it see what we see? The ***structural similarity*** (SSIM) compares two images
-# in small windows, by three questions: have they the same mean, the same standard
-# deviation, and do their pixels rise and fall together, that is, are they correlated?
+# in small windows, by three questions: do they have the same mean, do they have the
+# same standard deviation, and do their pixels rise and fall together, that is, are they correlated?
 # It is 1 for equal images. We print both.
 #
 # > **Predict.** Which is nearer to the image in decibels: the image with Gaussian noise,
@@ -300,7 +300,8 @@ lesson.Table(
 # %% [markdown]
 # **What to notice**
 # - In decibels the image with Gaussian noise is no better than a black sheet. You could
-#   read the digit in the one and not in the other. PSNR compares pixels; it does not read.
+#   read the digit in the one and not in the other. PSNR only compares pixel by pixel, so it
+#   cannot tell whether a digit is still legible.
 # - SSIM sees the difference: the noisy images have a much higher value than the black
 #   sheet and the average image, in which nothing can be read.
 # - Each kind of corruption begins at another number. So never judge a method by the
@@ -342,7 +343,8 @@ if lesson.on_mnist(images):
 # So the package searches for the pair that is best *after* clipping. We compare both ways.
 #
 # > **Predict.** By how many decibels will gain and offset improve a Gaussian filter on
-# > Gaussian noise: by 0.3, by 1, or by 5? And does it matter which way they are chosen?
+# > Gaussian noise: by 0.3, by 1, or by 5? And how much of that would least squares reach
+# > alone: a tenth, more than half, or nearly all?
 
 
 # %%
@@ -650,6 +652,11 @@ assert np.array_equal(ops.convert_to_numpy(layer(x_val)), x_val)
 # **Exercise 3.** Write such a layer for masking. `Mask(rate)` sets each pixel to 0 with the
 # probability `rate`, independently of the others and anew in each call, while the network is
 # trained. Otherwise it returns the images as they are. (The images have one channel.)
+#
+# Two idioms of `Noise` need a word. Keras compiles the training step once and then repeats
+# it, so random numbers from NumPy would be drawn once and stay; `keras.random` draws anew in
+# each step, from a `SeedGenerator` that the layer makes in `__init__` and keeps. And
+# `ops.shape(x)` gives the shape even where the size of the batch is not known beforehand.
 
 
 # %% tags=["exercise"]
@@ -791,7 +798,8 @@ def double(width):
 # maps `before` of twice the size, for example 14 x 14 x 16. It doubles `x` to 16 channels
 # with the function `double` above, and joins the channels of the result and of `before`
 # with `layers.Concatenate()`, which takes a list of tensors. Then `conv` makes 16 channels
-# out of them, and these it returns.
+# out of them, and these it returns. Try it before you scroll: the network below contains this
+# step.
 
 
 # %% tags=["exercise"]
@@ -808,8 +816,8 @@ def join(x, before):
 lesson.check(4, join, exercises.check_join)
 
 # %% [markdown]
-# The whole network does this twice. Here it is written out, so that the same function can
-# leave the skip connections out.
+# The whole network does this twice. Compare with your `join`: here the step is written out, so
+# that the same function can leave the skip connections out.
 
 
 # %%
@@ -840,8 +848,10 @@ plots.architecture(
 plt.show()
 
 # %% [markdown]
-# Each box is a layer, and its height follows the size of its maps: imagine the row folded in
-# the middle, and you have the U. The package's `models.unet` builds the same network, with
+# Each box is a layer. The more values it holds (height times width times channels of its
+# maps), the taller it is; that is why the input and the output, with a single channel, are
+# low. Imagine the row folded in the middle, so that maps of the same size lie side by side,
+# and you have the U. The package's `models.unet` builds the same network, with
 # the corruption in front of it in training.
 
 
@@ -990,7 +1000,7 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The skips are worth most of a decibel, many times what the seeds differ. The strokes are
+# - The skips are worth about 0.9 dB, many times what the seeds differ. The strokes are
 #   sharper. With them the network is a good 2.5 dB ahead of the best baseline, which means that
 #   little more than half of the error is left.
 # - The losses still fall in the last epoch, and those of the training and of the validation
@@ -1050,7 +1060,8 @@ lesson.Table(("noise in evaluate()", "MSE"), losses.items())
 # %% [markdown]
 # **What to notice**
 # - With the noise on, `evaluate` agrees with what we compute from corrupted arrays. With
-#   the noise off it shows a much lower loss, of another task: less than half.
+#   the noise off it shows less than half that loss, but for an easier task: copying clean
+#   images.
 # - It would be wrong to choose the number of epochs, or a network, by a validation loss
 #   before you know whether the noise was on. The next section has an example.
 
@@ -1174,8 +1185,9 @@ figure.suptitle("Each network with each corruption (bold: trained for it)")
 plots.describe(
     figure,
     "A grid of the same digit. The columns are the corruptions and the clean image, the "
-    "rows the four networks. The three specialists restore best what they were trained "
-    "for; in most other places the digit is distorted or still corrupted.",
+    "rows the four networks. All restore well what they were trained for and the clean "
+    "image. The network for Gaussian noise and the blind one restore salt-and-pepper "
+    "noise, too; in the other places the digit is broken or lost in noise.",
 )
 plt.show()
 
@@ -1191,10 +1203,13 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - Each of the three specialists is the best of the four networks at its own corruption. On
+# - On average over the validation images, each of the three specialists is the best of the four
+#   networks at its own corruption. (On the one image in the grid the blind network happens to be
+#   slightly ahead on Gaussian noise.) On
 #   the other corruptions the picture is mixed. The specialist for Gaussian noise helps a lot
 #   with salt-and-pepper noise. The other way round the gain is a decibel only. And the
-#   specialist for masking makes Gaussian noise *worse* than it was. A guess is that it
+#   specialist for masking makes Gaussian noise *worse* than it was, and
+#   salt-and-pepper noise, too. A guess is that it
 #   believes every bright pixel, since masking never brightens one.
 # - The two measures can disagree. On Gaussian noise, the specialist for salt-and-pepper noise
 #   is below the average image in PSNR and far above it in SSIM, because the digit can still
@@ -1312,12 +1327,15 @@ lesson.Table(
 #   decibel. (These are single runs; above, the three seeds of one network differed by a
 #   standard deviation of about a hundredth.) A guess at the reason: the noise itself shows
 #   how strong it is, so little is lost by not being told.
-# - A wrong level costs in both directions. The specialist for 0.25 is more than 3 dB behind
-#   where the noise is 0.5; the one for 0.5 is about 1 dB behind where it is 0.25. The two
-#   other pairs of levels show the same: to expect too little noise costs more than to expect
-#   too much.
-# - At the weakest noise all three are behind, the more the stronger their own level. At the
-#   strongest the one for 0.25 is behind most of all, and the one for 0.75 hardly.
+# - A wrong level costs in both directions. Compare two networks, each at the level of the
+#   other: the specialist for 0.25 is more than 3 dB behind the blind network where the noise is
+#   0.5, and the one for 0.5 is about 1 dB behind where it is 0.25. In the two other pairs, too,
+#   the network trained with less noise loses more.
+# - Follow one curve, and it can look different: the network for 0.5 loses more at 0.1 than at
+#   0.9. So neither direction is safe.
+# - At the weakest noise all three are behind the blind network, and they are further behind the
+#   stronger the noise they were trained for. At the strongest noise the one for 0.25 is
+#   furthest behind, while the one for 0.75 is nearly level.
 # - It would be wrong to train a specialist for a camera whose noise you only guess.
 
 # %%
@@ -1447,7 +1465,7 @@ plt.show()
 # **What to notice**
 # - On the noisy images that it has seen, the network with noise drawn once looks better. The
 #   column in the middle of the table shows why: with new noise on the same images its lead
-#   is gone, so what it has learned by heart is the noise. On new images it is the worse of
+#   is gone, so what it has learned by heart is above all the noise. On new images it is the worse of
 #   the two, worse even than the tuned filter: some of its strokes are clearly drawn, and
 #   wrong.
 # - With fresh noise there is a gap between seen and new images, too; 2,000 images are few for
@@ -1804,6 +1822,9 @@ if lesson.on_mnist(images):
 # There is one more question. The network has seen 55,000 images, and the trees 1,000. How
 # much of its lead is due to the number of images? To see it, we train the network once more
 # for each corruption on the same 1,000 images, for as many steps.
+#
+# > **Predict.** From 1,000 images, for which of the three corruptions will the network still
+# > be ahead of the trees, and by how many decibels?
 
 # %%
 networks_for = {kind: [denoisers[kind]] for kind in corruptions}
@@ -1926,7 +1947,7 @@ if lesson.on_mnist(images):
 # - The network that has seen all images is ahead of the best baseline for every corruption: by
 #   about 2.7 dB on Gaussian noise, 2.5 on masking and 1.5 on salt-and-pepper noise.
 # - From as few images as the trees have seen, it is ahead on Gaussian noise only, by about half
-#   a decibel. On the two others the trees are ahead by about one. The comparison handicaps both:
+#   a decibel. On the two others the trees are ahead by about one. Neither side was given its best chance:
 #   the trees have seen each image with one draw of the noise only, and the network, from one
 #   seed, was neither tuned for few images nor stopped early. A guess is that much of the lead
 #   of the network that has seen all images is due to their number.
