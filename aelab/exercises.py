@@ -833,16 +833,24 @@ def check_join(join):
             f"The result should have 16 channels; it has {shape[2]}. The convolution "
             "comes last, after the maps are joined."
         )
-    model = keras.Model([x, before], joined)
+    unused_before = "The encoder's maps change nothing in the result: join them to x."
+    unused_x = "The decoder's maps x change nothing in the result."
+    try:
+        model = keras.Model([x, before], joined)
+    except ValueError:  # so Keras 3.13 says that an input is not used
+        try:
+            keras.Model(x, joined)
+        except ValueError:
+            return unused_x
+        return unused_before
     rng = np.random.default_rng(0)
     images = [rng.normal(size=(2, *tensor.shape[1:])) for tensor in (x, before)]
-
     as_it_is = model.predict(images, verbose=0)
     without = [np.zeros_like(maps) for maps in images]
     if np.allclose(as_it_is, model.predict([images[0], without[1]], verbose=0)):
-        return "The encoder's maps change nothing in the result: join them to x."
+        return unused_before
     if np.allclose(as_it_is, model.predict([without[0], images[1]], verbose=0)):
-        return "The decoder's maps x change nothing in the result."
+        return unused_x
     if any(type(step).__name__ == "Add" for step in model.operations):
         return "The maps are added. Joined side by side they keep all their channels."
     kernels = [w.shape for w in model.trainable_weights if len(w.shape) == 4]
