@@ -7,11 +7,11 @@
 # are made of neighbours, and a stroke looks the same wherever it stands. A network that
 # is built for this should need fewer weights, or make fewer errors, or both. Networks
 # of this kind are used to compress images, to clean photographs and to recognise what
-# they show. In this lesson you build one with a code that is smaller than the image, and
+# they show. In this lesson you build a ***convolutional autoencoder*** with a code that is smaller than the image, and
 # compare it with a dense network that was tuned as well, and with PCA, JPEG and plain pixels
 # at the same number of bits.
 #
-# **You will** build a ***convolutional autoencoder***, which looks at an image through small
+# **You will** build a convolutional autoencoder, which looks at an image through small
 # windows, measure how much its error depends on neighbouring pixels, and compress digits to a
 # counted number of bits.
 #
