@@ -123,7 +123,9 @@ class ImageModel(keras.Model):
             )
         options["y"] = self._checked_targets(options)
         validation = options.get("validation_data")
-        if isinstance(validation, (np.ndarray, tuple, list)):
+        if _is_data_set(validation):
+            self._check_first_batch(validation, "validation ")
+        elif validation is not None:
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(validation)
             held_out = {"x": x, "y": y, "sample_weight": sample_weight}
             y = self._checked_targets(held_out, "validation ")
@@ -238,8 +240,13 @@ class ImageModel(keras.Model):
         return corruption
 
     def _checked_targets(self, options, kind=""):
-        """Check the arrays of a `fit` or an `evaluate`, and give its targets."""
+        """Check the images of a `fit` or an `evaluate`, and give its targets."""
         x, y = options.get("x"), options.get("y")
+        if y is None and _is_data_set(x):
+            self._check_first_batch(x, kind)
+            return None
+        given = x if y is None else y
+        x, y = (_to_numpy(a) if ops.is_tensor(a) else a for a in (x, y))
         if isinstance(x, np.ndarray):
             self._check_inputs(f"{kind}x", x)
         target, argument = (x, "x") if y is None else (y, "y")
@@ -255,13 +262,21 @@ class ImageModel(keras.Model):
             self._check_range(f"{kind}{argument}", target)
         sample_weight = options.get("sample_weight")
         if sample_weight is None:
-            return y
+            return options.get("y")
         if np.shape(sample_weight) not in [(len(target),), (len(target), 1)]:
             raise ValueError(
                 f"{kind}sample_weight must hold one weight for each image, shape "
                 f"({len(target)},). Received: shape {np.shape(sample_weight)}"
             )
-        return target  # Keras drops the weights of examples without targets.
+        return given  # Keras drops the weights of examples without targets.
+
+    def _check_first_batch(self, data, kind):
+        """Check the images in the first batch of a data set."""
+        first = next(_all_batches(data), None)
+        if first is not None:
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(first)
+            batch = {"x": _to_numpy(x), "y": None if y is None else _to_numpy(y)}
+            self._checked_targets(batch, kind)
 
     def _check_sides(self, argument, x, target):
         """Raise ValueError if inputs with open sides lead to images of other sides."""
@@ -569,17 +584,32 @@ def in_batches(function, argument, data, check, batch_size):
     return keras.tree.map_structure(lambda *part: np.concatenate(part), *parts)
 
 
+def _is_data_set(data):
+    """Whether this is no array, and gives its batches anew each time it is asked."""
+    if isinstance(data, keras.utils.PyDataset):
+        return True
+    if isinstance(data, (list, tuple, dict)) or hasattr(data, "__array__"):
+        return False
+    # A generator is left alone: what it gives once is gone.
+    return hasattr(data, "__iter__") and not hasattr(data, "__next__")
+
+
+def _all_batches(data):
+    """The batches of a data set as they come, one after the other."""
+    if isinstance(data, keras.utils.PyDataset):
+        return (data[i] for i in range(data.num_batches))
+    return iter(data)
+
+
 def _batches(data, batch_size):
     """NumPy arrays: slices of an array, or the inputs of a data set's batches."""
-    if isinstance(data, keras.utils.PyDataset):
-        batches = (data[i] for i in range(data.num_batches))
-    elif isinstance(data, (list, tuple)) or hasattr(data, "__array__"):
+    if isinstance(data, (list, tuple)) or hasattr(data, "__array__"):
         data = np.asarray(data) if isinstance(data, (list, tuple)) else data
         data = _to_numpy(data)
         starts = range(0, max(1, len(data)), batch_size)
         batches = (data[start : start + batch_size] for start in starts)
     else:
-        batches = data
+        batches = _all_batches(data)
     for batch in batches:
         x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
         yield _to_numpy(x)

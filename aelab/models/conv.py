@@ -7,7 +7,7 @@ from keras import layers
 
 from aelab import checks
 from aelab.models.autoencoder import Autoencoder, output_range
-from aelab.models.dense import LOSS_DTYPE, gaussian_heads, latent_vector
+from aelab.models.dense import LOSS_DTYPE, gaussian_heads, latent_vector, through
 from aelab.models.variational import VariationalAutoencoder
 
 DOWNSAMPLING = ("stride", "max", "average")
@@ -78,8 +78,7 @@ def conv_encoder(
         image, filters, downsampling, activation, last_activation, dropout, name
     )
     if latent_dim is None:
-        for layer in latent_layers:
-            x = layer(x)
+        x = through(latent_layers, x)
     else:
         x = layers.Flatten(name="flatten")(x)
         x = latent_vector(x, latent_dim, latent_activation, latent_layers)

@@ -231,6 +231,16 @@ def latent_vector(x, latent_dim, activation, latent_layers):
     """A Dense layer of `latent_dim` units on a flat tensor, then the layers on it."""
     checks.integer("latent_dim", latent_dim)
     x = layers.Dense(latent_dim, activation, name="latent")(x)
+    return through(latent_layers, x)
+
+
+def through(latent_layers, x):
+    """The code `x` after the layers on it, applied one after the other."""
+    if not isinstance(latent_layers, (list, tuple)):
+        raise ValueError(
+            "latent_layers must be a list of layers, such as [layers.TopK(25)]. "
+            f"Received: latent_layers={latent_layers!r}"
+        )
     for layer in latent_layers:
         x = layer(x)
     return x

@@ -26,7 +26,11 @@ def small(**options):
 BUILDERS = {
     "dense": lambda: models.dense_autoencoder((9, 7, 3), (16,), 4),
     "dense, flat": lambda: models.dense_autoencoder((9,), (), 4),
+    "dense, dropout": lambda: models.dense_autoencoder((9,), (5,), 4, dropout=0.1),
     "conv, map": lambda: models.conv_autoencoder((9, 7, 3), (3, 4, 5)),
+    "conv, resize, dropout": lambda: models.conv_autoencoder(
+        (9, 7, 3), (3, 4, 5), 4, downsampling="max", upsampling="resize", dropout=0.1
+    ),
     "conv, vector": lambda: models.conv_autoencoder((9, 7, 3), (3, 4), 5),
     "conv, signal": lambda: models.conv_autoencoder((13, 2), (3, 4), 5),
     "recurrent": lambda: models.recurrent_autoencoder((6, 2), (5, 4), 3),
@@ -375,6 +379,63 @@ def test_a_stop_in_the_first_step_leaves_a_model_that_trains(x):
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, verbose=0)
     assert evaluation.mse(x, model.reconstruct(x)) == pytest.approx(trained)
+
+
+class StopsOnce(keras.optimizers.Adam):
+    """Stops in its first step, when its variables have been made."""
+
+    stopped = False
+
+    def update_step(self, gradient, variable, learning_rate):
+        if not StopsOnce.stopped:
+            StopsOnce.stopped = True
+            raise KeyboardInterrupt
+        super().update_step(gradient, variable, learning_rate)
+
+
+def test_a_stop_in_the_optimizers_first_step_leaves_a_model_that_trains(x):
+    StopsOnce.stopped = False
+    model = small()
+    model.compile(StopsOnce(1e-2), **training.fast_settings())
+    before = evaluation.mse(x, model.reconstruct(x))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, verbose=0)
+    model.fit(x, epochs=20, verbose=0)
+    assert evaluation.mse(x, model.reconstruct(x)) < 0.8 * before
+
+
+def test_a_stop_in_a_later_epoch_keeps_what_was_learned(x):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    model = small()
+    with pytest.raises(KeyboardInterrupt, match="what it has learned"):
+        model.fit(x, epochs=9, verbose=0, callbacks=[Stop()])
+    reached = evaluation.mse(x, model.reconstruct(x))
+    assert int(ops.convert_to_numpy(model.optimizer.iterations)) == 30
+    model.fit(x, epochs=5, verbose=0)
+    assert int(ops.convert_to_numpy(model.optimizer.iterations)) == 80
+    assert evaluation.mse(x, model.reconstruct(x)) < reached
+
+
+def test_images_of_8_bits_are_refused_in_data_sets_and_tensors_too(x):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, i):
+            return 255 * x, 255 * x
+
+    model = small()
+    for bad in (Batches(), ops.convert_to_tensor(255 * x)):
+        for call in (model.fit, model.evaluate):
+            with pytest.raises(ValueError, match=r"x must lie in \[0, 1\].*255"):
+                call(bad, verbose=0)
+    with pytest.raises(ValueError, match=r"validation x must lie in \[0, 1\]"):
+        model.fit(x, validation_data=Batches(), verbose=0)
+    model.fit(ops.convert_to_tensor(x), verbose=0)  # and others are not
 
 
 def test_training_that_changes_nothing_is_told(x):

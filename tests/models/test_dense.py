@@ -30,6 +30,24 @@ def test_layers_on_the_code():
     assert (np.count_nonzero(model.encode(x), axis=1) == 3).all()
 
 
+def test_a_single_layer_or_size_is_named():
+    for build, shape in (
+        (models.dense_encoder, (9,)),
+        (models.conv_encoder, (8, 8, 1)),
+    ):
+        with pytest.raises(ValueError, match="latent_layers must be a list"):
+            build(shape, latent_layers=layers.TopK(2))
+    for build, size in (
+        (models.conv_autoencoder, 784),
+        (models.unet, 784),
+        (models.dense_vae, 784),
+    ):
+        with pytest.raises(ValueError, match="must be"):
+            build(size)
+    with pytest.raises(ValueError, match="must be"):
+        models.recurrent_autoencoder((6, 2), 8)
+
+
 def test_dropout_acts_in_training_alone(x):
     model = models.dense_autoencoder((28, 28, 1), (16,), 4, dropout=0.5)
     first, second = (

@@ -170,6 +170,10 @@ def heads_as_a_dict():
         (lambda: small().decode(small().posterior(np.zeros((2, 28, 28, 1)))), "z must"),
         (lambda: small().sample(0), "n=0"),
         (
+            lambda: small().nll(np.zeros((2, 28, 28, 1)), np.zeros((2, 6)), 0),
+            "batch_size=0",
+        ),
+        (
             lambda: models.VariationalAutoencoder(models.dense_encoder((4,)), None),
             r"\[z_mean, z_log_var\]",
         ),
@@ -208,6 +212,17 @@ def test_defaults_are_the_bound_and_a_variance_to_learn_from():
         vae = build((12, 12, 1), (3, 4), 2, likelihood="gaussian", variance=0.02)
         found = float(ops.convert_to_numpy(vae.log_variance))
         assert found == pytest.approx(np.log(0.02), rel=1e-5)
+
+
+def test_the_class_itself_defaults_to_the_bound():
+    made = models.dense_vae((9,), (), 2)
+    vae = models.VariationalAutoencoder(
+        made.encoder, made.decoder, likelihood="gaussian"
+    )
+    config = vae.get_config()
+    assert config["beta"] == 1
+    assert config["variance"] == pytest.approx(0.01, rel=1e-5)
+    assert not config["sample_at_inference"]
 
 
 def test_what_training_made_of_a_variance_can_be_saved(tmp_path):
