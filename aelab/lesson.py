@@ -7,6 +7,7 @@ import os
 import types
 
 import keras
+import numpy as np
 from IPython import get_ipython
 
 from aelab import data, settings, training
@@ -26,6 +27,7 @@ __all__ = [
 # In the quick budget, so that tests spend no time on precision that they do not need.
 QUICK_VAL, QUICK_TEST = 400, 600
 LEAST = 64  # training images, and pixels of an image: what PCA needs for 64 components
+LEAST_HELD_OUT = 12  # validation and test images: as many as a figure shows
 
 
 def start(seed):
@@ -58,6 +60,19 @@ def start(seed):
             f"A lesson needs at least {LEAST} training images of {LEAST} pixels. "
             f"Received: {images.name}, {n_images} images of {n_pixels} pixels"
         )
+    n_held_out = min(len(images.x_val), len(images.x_test))
+    if n_held_out < LEAST_HELD_OUT:
+        raise ValueError(
+            f"A lesson needs at least {LEAST_HELD_OUT} validation and as many test "
+            f"images. Received: {images.name}, with {len(images.x_val)} and "
+            f"{len(images.x_test)}"
+        )
+    if images.class_names and not _labelled(images):
+        images = images._replace(class_names=())
+        print(
+            "Not every image has a label, or there is one class alone: sections that "
+            "need labels are passed over."
+        )
     if not full():
         images = images._replace(
             x_val=images.x_val[:QUICK_VAL],
@@ -73,6 +88,7 @@ def start(seed):
     )
     if not on_mnist(images):
         print("The numbers in the text are those of MNIST at full budget.")
+    _tell_a_stop()
     if images.name not in ("mnist", "glyphs"):
         _report_instead_of_stopping()
     return images
@@ -171,7 +187,7 @@ class Table:
     """
 
     def __init__(self, columns, rows, digits=4):
-        self.columns = tuple(str(name) for name in columns)
+        self.columns = tuple(_cell(name, digits) for name in columns)
         self.rows = [tuple(_cell(value, digits) for value in row) for row in rows]
         for row in self.rows:
             if len(row) != len(self.columns):
@@ -214,6 +230,12 @@ def _check_keras():
             "keras.config.set_image_data_format('channels_last'), or correct "
             f"~/.keras/keras.json. Received: image_data_format={data_format!r}"
         )
+    if keras.config.floatx() != "float32":
+        raise ValueError(
+            "The lessons' numbers are those of float32: call "
+            "keras.config.set_floatx('float32'), or correct ~/.keras/keras.json. "
+            f"Received: floatx={keras.config.floatx()!r}"
+        )
 
 
 def _cell(value, digits):
@@ -222,6 +244,26 @@ def _cell(value, digits):
     if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
         return f"{float(value):.{digits}f}"
     return " ".join(str(value).split())
+
+
+def _labelled(images):
+    """Whether every image has a label, and there are two classes or more."""
+    least = min(np.min(y) for y in (images.y_train, images.y_val, images.y_test))
+    return len(images.class_names) > 1 and least >= 0
+
+
+def _tell_a_stop():
+    """Let a notebook show one line, and no traceback, where a cell was interrupted."""
+    shell = get_ipython()
+    if shell is None:
+        return
+
+    def told(shell, kind, error, traceback, tb_offset=None):
+        lines = [str(error) or "Stopped. Run the cell again to go on."]
+        shell._showtraceback(kind, error, lines)
+        return lines
+
+    shell.set_custom_exc((KeyboardInterrupt,), told)
 
 
 def _report_instead_of_stopping():

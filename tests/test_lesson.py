@@ -38,12 +38,51 @@ def test_what_no_lesson_could_honour_is_told_at_once(monkeypatch):
         patched.setattr(keras.config, "image_data_format", lambda: "channels_first")
         with pytest.raises(ValueError, match="channels last"):
             lesson.start(seed=0)
+    with monkeypatch.context() as patched:
+        patched.setattr(keras.config, "floatx", lambda: "float16")
+        with pytest.raises(ValueError, match=r"float32.*keras\.json"):
+            lesson.start(seed=0)
     few = np.zeros((63, 8, 8, 1), "float32")
     labels = np.zeros(63, "int64")
     images = data.Images(few, labels, few, labels, few, labels, (), "few")
     monkeypatch.setattr(lesson.data, "load", lambda: images)
     with pytest.raises(ValueError, match="few, 63 images of 64 pixels"):
         lesson.start(seed=0)
+    held_out = few[:11], labels[:11]
+    more = np.concatenate([few, few]), np.concatenate([labels, labels])
+    images = data.Images(*more, *held_out, *held_out, (), "few")
+    monkeypatch.setattr(lesson.data, "load", lambda: images)
+    with pytest.raises(ValueError, match=r"at least 12 validation.*with 11 and 11"):
+        lesson.start(seed=0)
+
+
+def test_labels_count_only_where_every_image_has_one(monkeypatch, capsys):
+    x = np.zeros((64, 8, 8, 1), "float32")
+    sure = np.arange(64) % 2
+
+    def names_of_classes(y, names):
+        images = data.Images(x, sure, x, y, x, sure, names, "own")
+        monkeypatch.setattr(lesson.data, "load", lambda: images)
+        return lesson.start(seed=0).class_names
+
+    assert names_of_classes(sure, ("a", "b")) == ("a", "b")
+    assert "passed over" not in capsys.readouterr().out
+    assert names_of_classes(np.where(sure, 1, -1), ("a", "b")) == ()
+    assert "passed over" in capsys.readouterr().out
+    assert names_of_classes(sure, ("a",)) == ()
+
+
+def test_a_stop_of_any_cell_is_one_line(monkeypatch, capsys):
+    shell = InteractiveShell()
+    monkeypatch.setattr(lesson, "get_ipython", lambda: shell)
+    monkeypatch.setenv("AELAB_DATASET", "glyphs")
+    lesson.start(seed=0)
+    capsys.readouterr()
+    result = shell.run_cell("def f():\n    raise KeyboardInterrupt\nf()")
+    told = capsys.readouterr().out
+    assert isinstance(result.error_in_exec, KeyboardInterrupt)  # later cells wait
+    assert "Run the cell again" in told
+    assert "Traceback" not in told
 
 
 def test_budget_chooses_by_name(monkeypatch):
@@ -61,12 +100,12 @@ def test_budget_chooses_by_name(monkeypatch):
         lesson.full()
 
 
-@pytest.fixture
-def on_other_images(monkeypatch):
+@pytest.fixture(params=["shoes", "fashion_mnist"])
+def on_other_images(monkeypatch, request):
     """A notebook's shell in which a lesson has started on images of its own."""
     x = np.zeros((64, 8, 8, 1), "float32")
     y = np.zeros(64, "int64")
-    other = data.Images(x, y, x, y, x, y, ("0",), "shoes")
+    other = data.Images(x, y, x, y, x, y, ("0",), request.param)
     monkeypatch.setattr(lesson.data, "load", lambda: other)
     shell = InteractiveShell()
     monkeypatch.setattr(lesson, "get_ipython", lambda: shell)
@@ -121,6 +160,10 @@ def test_an_answer_of_another_kind_is_told_and_does_not_stop(capsys):
     told = capsys.readouterr().out
     assert "Exercise 4: not yet. Give an array." in told
     assert "'str' object has no attribute 'mean'" in told
+
+
+def test_names_of_columns_stay_on_one_line():
+    assert len(lesson.Table(("a\nb",), [(1,)])._repr_markdown_().splitlines()) == 3
 
 
 def test_table_as_text_and_as_markdown():
