@@ -399,11 +399,30 @@ def check_transposed_row(transposed_row):
         )
     values = np.array([2.0, -1.0, 3.0, 5.0])
     kernel = np.array([1.0, 10.0, 100.0])
-    received = transposed_row(values.copy(), kernel.copy(), 2)
+    try:
+        received = transposed_row(values.copy(), kernel.copy(), 2)
+    except TypeError as error:
+        if "same_kind" in str(error):
+            return (
+                "Your row holds integers only, and the values may have decimals: make "
+                "it by np.zeros(length), without int."
+            )
+        raise
+    except ValueError as error:
+        if "broadcast" in str(error):
+            return (
+                "A copy of the kernel does not fit into its place: for 4 values, a "
+                "kernel of 3 and a stride of 2, where does the last copy end, and how "
+                "long must the row be?"
+            )
+        raise
     if received is None:
         return None
     received = np.asarray(received, "float64")
     right = np.zeros(9)
+    beside = np.zeros(9)
+    without_kernel = np.zeros(9)
+    how_many = np.zeros(9)
     overwritten = np.zeros(9)
     turned = np.zeros(9)
     for i, value in enumerate(values):
@@ -411,6 +430,9 @@ def check_transposed_row(transposed_row):
         right[place] += value * kernel
         overwritten[place] = value * kernel
         turned[place] += value * kernel[::-1]
+        beside[i : i + 3] += value * kernel
+        without_kernel[place] += value
+        how_many[place] += 1
     if received.shape == (8,):
         return "The row has length 8: the last copy is cut off, or begins too early."
     if received.shape == (6,) or received.shape == (12,):
@@ -430,6 +452,11 @@ def check_transposed_row(transposed_row):
             [1, 10, 101, 10, 101, 10, 101, 10, 100]
         ),
         "The next copy lies 2 places further on, but nothing was added.": np.zeros(9),
+        "The copies lie one place apart: the stride is 2.": beside,
+        "Add the kernel, multiplied by the value, not the value alone.": without_kernel,
+        "Where copies overlap their sum is asked for, not their mean.": (
+            right / how_many
+        ),
     }
     hint = (
         f"For the values {values.tolist()}, the kernel {kernel.tolist()} and a "
@@ -437,7 +464,10 @@ def check_transposed_row(transposed_row):
     )
     found = _compare(received, right, mistakes, hint)
     if found is True:
-        again = np.asarray(transposed_row(np.ones(3), np.ones(2), 3))
+        try:
+            again = np.asarray(transposed_row(np.ones(3), np.ones(2), 3))
+        except (ValueError, IndexError):
+            again = None
         if not np.array_equal(again, [1, 1, 0, 1, 1, 0, 1, 1]):
             return (
                 "It is right for a kernel of 3 and a stride of 2, but not for a kernel "
@@ -489,6 +519,9 @@ def check_average_bits(average_bits):
         "Average over all symbols as often as they occur, not once for each kind.": (
             bits(seen, np.unique(symbols)).mean()
         ),
+        "Divide the counts by the number of symbols in `seen`, not in `symbols`.": (
+            -np.mean([np.log2(np.sum(seen == s) / len(symbols)) for s in symbols])
+        ),
         "Divide the counts by their number: probabilities add up to 1.": (
             np.mean([np.log2(np.sum(seen == symbol)) for symbol in symbols])
         ),
@@ -519,35 +552,46 @@ def check_receptive_field(receptive_field):
             "receptive_field should be a function of a list of pairs: "
             "def receptive_field(convolutions)."
         )
-    convolutions = [(3, 2), (5, 3), (7, 1)]
+    convolutions = [(3, 2), (4, 3), (9, 1)]
     received = receptive_field(list(convolutions))
     if received is None:
         return None
     if not _is_integer(received):
         return f"It should return a number of pixels. It returns {received!r}."
-    right = 1 + 2 * 1 + 4 * 2 + 6 * 6
+    right = 1 + 2 * 1 + 3 * 2 + 8 * 6
+    spread = (
+        "neighbouring windows overlap, and a stride sets them further apart. Count how "
+        "many pixels each layer adds."
+    )
+    # What each slip comes to for these three layers.
     sentences = {
-        3
-        + 5
-        + 7: "That is the sum of the kernels. Neighbours overlap, strides spread.",
-        1 + 2 + 4 + 6: "That would be right if every stride were 1.",
-        3 * 5 * 7: "That is the product of the kernels: neighbours overlap.",
-        1 + 2 * 2 + 4 * 6 + 6 * 6: (
+        15: "That is the answer for the example. Compute it from the list.",
+        3 + 4 + 9: f"That is the sum of the kernels, but {spread}",
+        3 * 4 * 9: f"That is the product of the kernels, but {spread}",
+        1 + 2 + 3 + 8: "That would be right if every stride were 1.",
+        1 + 2 * 2 + 3 * 6 + 8 * 6: (
             "A layer's own stride does not widen its own window: it only counts for "
             "the layers after it."
         ),
-        1 + 2 * 1 + 4 * 2 + 6 * 3: (
-            "The steps multiply: a step of the third map is 2 x 3 pixels long."
+        1 + 2 * 2 + 3 * 3 + 8 * 1: (
+            "Each layer is multiplied by its own stride here. What counts are the "
+            "strides of all layers before it, multiplied with each other."
         ),
-        right
-        - 1: "One number sees itself, before any layer: begin with 1, not with 0.",
-        1 + 3 * 1 + 5 * 2 + 7 * 6: (
-            "A kernel of 3 reaches 2 steps beyond its first pixel, not 3."
+        1 + 2 * 1 + 3 * 2 + 8 * 3: (
+            "The steps multiply: a step of the second map is 2 x 3 pixels long."
         ),
-        1 + 2 * 1 + 4 * 1 + 6 * 3: (
+        1 + 2 * 1 + 3 * 1 + 8 * 3: (
             "Every stride counts for all layers after it, the first one too."
         ),
-        17: (
+        right - 1: "One number sees itself, before any layer: begin with 1, not 0.",
+        1 + 3 * 1 + 4 * 2 + 9 * 6: (
+            "A kernel of 3 reaches 2 steps beyond its first pixel, not 3."
+        ),
+        ((1 * 2 + 3) * 3 + 4) * 1 + 9: (
+            "A map of n values, read with a stride, spans (n - 1) strides and a "
+            "kernel, not n strides; and the last layer comes first."
+        ),
+        (((1 - 1) * 2 + 3 - 1) * 3 + 4 - 1) * 1 + 9: (
             "Your rule is right from the last layer to the first: begin "
             "with the last layer."
         ),

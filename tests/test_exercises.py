@@ -365,6 +365,20 @@ def transposed(values, kernel, stride, add=True):
     return row
 
 
+def stamped(values, kernel, stride, row):
+    """Copies of the kernel, added to a row that may be too short or of integers."""
+    for i, value in enumerate(values):
+        row[i * stride : i * stride + len(kernel)] += value * kernel
+    return row
+
+
+def length_3_written_in(values, kernel, stride):
+    row = np.zeros((len(values) - 1) * stride + 3)
+    for i, value in enumerate(values):
+        row[i * stride : i * stride + 3] += value * kernel
+    return row
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -378,6 +392,17 @@ def transposed(values, kernel, stride, add=True):
         (lambda v, k, s: np.outer(v, k), "shape of yours"),
         (lambda v, k, s: np.arange(9), "should return"),
         (lambda v, k, s: transposed(v, k, 2), "use the length"),
+        (lambda v, k, s: stamped(v, k, s, np.zeros(9, int)), "integers only"),
+        (lambda v, k, s: stamped(v, k, s, np.zeros(8)), "does the last copy end"),
+        (lambda v, k, s: np.append(transposed(v, k, 1), [0] * 3), "one place"),
+        (lambda v, k, s: transposed(v, np.ones_like(k), s), "not the value alone"),
+        (
+            lambda v, k, s: (
+                transposed(v, k, s) / transposed(np.ones_like(v), np.ones_like(k), s)
+            ),
+            "not their mean",
+        ),
+        (length_3_written_in, "use the length"),
         (3.0, "function"),
     ],
 )
@@ -423,6 +448,12 @@ def cost(seen, symbols):
             ),
             "Divide the counts",
         ),
+        (
+            lambda seen, symbols: np.mean(
+                [-np.log2(np.sum(seen == s) / len(symbols)) for s in symbols]
+            ),
+            "not in `symbols`",
+        ),
         (lambda seen, symbols: cost(seen, symbols), "shape (6,)"),
         (lambda seen, symbols: 9.0, "should return"),
         (lambda seen, symbols: 2.4916666, "should return"),
@@ -454,6 +485,22 @@ def field(convolutions):
     return seen
 
 
+def slipped(convolutions, added):
+    """As `field`, with another rule for what a layer adds."""
+    seen, step = 1, 1
+    for size, stride in convolutions:
+        seen += added(size, stride, step)
+        step *= stride
+    return seen
+
+
+def strides_for_gaps(convolutions):
+    seen = 1
+    for size, stride in convolutions:
+        seen = seen * stride + size
+    return seen
+
+
 def way_back_from_the_front(convolutions):
     seen = 1
     for size, stride in convolutions:
@@ -467,14 +514,24 @@ def way_back_from_the_front(convolutions):
         (lambda c: sum(size for size, _ in c), "sum of the kernels"),
         (lambda c: 1 + sum(size - 1 for size, _ in c), "every stride were 1"),
         (lambda c: int(np.prod([size for size, _ in c])), "product"),
-        (lambda c: 65, "own stride"),
-        (lambda c: 29, "multiply"),
+        (
+            lambda c: slipped(c, lambda size, stride, step: (size - 1) * stride * step),
+            "only counts for the layers after it",
+        ),
+        (
+            lambda c: 1 + sum((size - 1) * stride for size, stride in c),
+            "its own stride",
+        ),
+        (lambda c: 33, "multiply"),
         (lambda c: field(c) - 1, "begin with 1"),
-        (lambda c: 56, "not 3"),
-        (lambda c: 25, "the first one too"),
+        (lambda c: slipped(c, lambda size, stride, step: size * step), "not 3"),
+        (lambda c: 30, "the first one too"),
+        (lambda c: 15, "for the example"),
+        (lambda c: 2 ** (len(c) + 1) - 1, "for the example"),
+        (strides_for_gaps, "(n - 1) strides"),
         (way_back_from_the_front, "begin with the last"),
-        (lambda c: 99, "should return 47"),
-        (lambda c: 47, "not for one layer"),
+        (lambda c: 99, "should return 57"),
+        (lambda c: 57, "not for one layer"),
         (lambda c: [47], "number of pixels"),
         (15, "function"),
     ],
