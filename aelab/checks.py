@@ -4,6 +4,8 @@ import numpy as np
 
 # A resized image may leave its range by a rounding error: that is forgiven.
 ROUNDING = 1e-5
+# Squares of larger values, and the products of such squares, may overflow float64.
+LARGEST = 1e100
 
 
 def choice(argument, value, choices):
@@ -186,7 +188,7 @@ def codes(argument, z):
         float64 array, shape `(n, units)`; `z` itself where it is that already.
 
     Raises:
-        ValueError: For a flat array, no code, NaN or infinite values.
+        ValueError: For a flat array, no code, NaN, or values beyond `LARGEST`.
     """
     z = np.asarray(z, "float64")
     if z.ndim < 2 or z.size == 0:
@@ -195,4 +197,5 @@ def codes(argument, z):
             f"code is z[None]. Received: {argument} of shape {z.shape}"
         )
     finite(argument, z)
+    value_range(argument, z, -LARGEST, LARGEST)
     return z.reshape(len(z), -1)

@@ -52,7 +52,7 @@ def main(arguments=None):
             return fetch(options.name, options.to)
         return doctor.main()
     except (ValueError, OSError, MemoryError, files.DatasetUnavailable) as error:
-        print(f"aelab: {error or type(error).__name__}", file=sys.stderr)
+        print(f"aelab: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\naelab: interrupted", file=sys.stderr)

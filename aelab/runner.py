@@ -100,15 +100,19 @@ def tagged_text(book, tag):
 def write_page(book, path):
     """Write a notebook as an HTML page: whole, or not at all."""
     page, _ = HTMLExporter().from_notebook_node(book)
-    page = _with_alternatives(page, book)
+    page = _made_readable(page, book)
     with tempfile.TemporaryDirectory(dir=path.parent) as beside:
         part = Path(beside, path.name)
         part.write_text(page, encoding="utf-8")
         part.replace(path)
 
 
-def _with_alternatives(page, book):
-    """The page with its figures' text alternatives, which nbconvert leaves out."""
+def _made_readable(page, book):
+    """The page with what nbconvert leaves out.
+
+    These are its figures' text alternatives, a list of its sections, and lines of code
+    that wrap on a narrow screen.
+    """
     texts = {}
     for cell in book.cells:
         for output in cell.get("outputs", []):
@@ -119,6 +123,18 @@ def _with_alternatives(page, book):
     for picture in soup.select(".jp-RenderedImage img"):
         source = "".join(picture["src"].partition(",")[2].split())
         picture["alt"] = texts.get(source, picture.get("alt", ""))
+    style = soup.new_tag("style")
+    style.string = (
+        "@media (max-width: 40em) "
+        "{.highlight pre {white-space: pre-wrap; overflow-wrap: anywhere}}"
+    )
+    soup.head.append(style)
+    sections = soup.new_tag("nav")
+    for heading in soup.select("h2[id]"):
+        link = soup.new_tag("a", href=f"#{heading['id']}", style="display: block")
+        link.string = heading.get_text().rstrip("¶")
+        sections.append(link)
+    soup.select_one("main, body").insert(0, sections)
     return str(soup)
 
 

@@ -107,6 +107,16 @@ def test_an_interrupted_run_leaves_no_page(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("lessons")
+def test_want_of_memory_is_told_by_name(monkeypatch, capsys):
+    def load(name):
+        raise MemoryError
+
+    monkeypatch.setattr(cli.data, "load", load)
+    assert cli.main(["run", "01", "--dataset", "mnist"]) == 1
+    assert capsys.readouterr().err == "aelab: MemoryError\n"
+
+
+@pytest.mark.usefixtures("lessons")
 def test_what_is_wrong_gets_one_line_before_a_kernel_starts(
     tmp_path, monkeypatch, capsys, started
 ):

@@ -171,6 +171,7 @@ def test_units_that_are_never_or_always_active_cost_a_finite_amount():
             "z_log_var",
         ),
         (lambda: losses.kl_bernoulli(0, np.zeros((2, 3))), "target=0"),
+        (lambda: losses.kl_bernoulli(1, np.zeros((2, 3))), "target=1"),
         (lambda: losses.kl_bernoulli(float("nan"), np.zeros((2, 3))), "target=nan"),
     ],
 )

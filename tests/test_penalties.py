@@ -196,3 +196,13 @@ def test_an_encoder_of_layers_that_another_has_is_judged_by_its_own_end():
     old = models.dense_autoencoder((9,), (5,), 3, latent_activation="sigmoid").encoder
     again = keras.Sequential([keras.Input((9,)), *old.layers[1:]])
     penalties.KLSparsity(0.05, 1.0).check_encoder(again)
+
+
+def test_the_jacobian_is_that_without_dropout():
+    x = np.random.default_rng(0).random((32, 6), "float32")
+    model = models.dense_autoencoder(
+        (6,), (16,), 4, dropout=0.5, penalty=penalties.Contractive(1.0, exact=True)
+    )
+    model.compile(keras.optimizers.SGD(0.0))
+    first, second = model.fit(x, epochs=2, verbose=0).history["penalty"]
+    assert first == pytest.approx(second, rel=1e-5)

@@ -15,7 +15,7 @@ def book(*cells):
     """A notebook: text cells start with a mark of a heading, the others are code."""
     return v4.new_notebook(
         cells=[
-            v4.new_markdown_cell(text)
+            nbformat.v4.new_markdown_cell(text)
             if text.startswith("#")
             else v4.new_code_cell(text)
             for text in cells
@@ -130,3 +130,13 @@ def test_a_page_tells_what_its_figures_show(tmp_path):
     runner.execute(lesson, tmp_path, environment={"MPLBACKEND": inline})
     runner.write_page(lesson, tmp_path / "page.html")
     assert 'alt="A curve that falls."' in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_a_page_lists_its_sections_and_wraps_code(tmp_path):
+    lesson = book("1")
+    lesson.cells.insert(0, nbformat.v4.new_markdown_cell("# Title\n\n## Long way"))
+    runner.write_page(lesson, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert 'href="#Long-way"' in page
+    assert 'id="Long-way"' in page
+    assert "pre-wrap" in page

@@ -63,9 +63,28 @@ def test_train_stops_where_the_loss_is_no_number(x):
 
 
 def test_settings_are_the_callers_own():
-    settings = training.fast_settings()
-    settings["jit_compile"] = "changed"
-    assert training.fast_settings()["jit_compile"] != "changed"
+    # On a CPU, TensorFlow's `jit_compile` is set anew in each call.
+    for name in ("jit_compile", "steps_per_execution"):
+        training.fast_settings()[name] = "changed"
+        assert training.fast_settings()[name] != "changed"
+
+
+def test_train_hands_on_what_it_is_given(x, monkeypatch):
+    asked = []
+    real = training.fast_settings
+
+    def settings(n_steps=None):
+        asked.append(n_steps)
+        return real(n_steps)
+
+    monkeypatch.setattr(training, "fast_settings", settings)
+    model = small()
+    training.train(
+        model, x[:50], epochs=2, batch_size=20, clipnorm=0.5, weight_decay=1e-3
+    )
+    assert asked == [6]  # 20 + 20 + 10 images, twice
+    assert model.optimizer.clipnorm == 0.5
+    assert model.optimizer.weight_decay == 1e-3
 
 
 def test_progress_keeps_the_last_line_and_the_seconds(x, monkeypatch):

@@ -6,8 +6,6 @@ from sklearn.metrics import pairwise_distances_argmin
 
 from aelab import checks
 
-# Squares of larger values, and the products of such squares, may overflow float64.
-_LARGEST = 1e100
 # Values that are brought to float64 at a time: 8 MiB.
 _BLOCK = 2**20
 
@@ -245,7 +243,7 @@ def _pair(x, x_hat):
         )
     for argument, array in (("x", x), ("x_hat", x_hat)):
         checks.finite(argument, array)
-        checks.value_range(argument, array, -_LARGEST, _LARGEST)
+        checks.value_range(argument, array, -checks.LARGEST, checks.LARGEST)
     return x, x_hat
 
 

@@ -205,10 +205,11 @@ def manifold(images, z_1, z_2=None, title=None, ax=None):
         ("z_1", z_1, n_columns, "column"),
         ("z_2", z_2, n_rows, "row"),
     ):
-        if np.shape(values) != (n,):
+        found = np.asarray(values)
+        if found.shape != (n,) or found.dtype.kind not in "iuf":
             raise ValueError(
                 f"{name} must hold {n} numbers, one per {what} of images. "
-                f"Received: {name} of shape {np.shape(values)}"
+                f"Received: {name} of shape {found.shape} and dtype {found.dtype}"
             )
     pictures = as_pictures(
         images.reshape(n_rows * n_columns, *images.shape[2:]),

@@ -59,6 +59,7 @@ def test_nearest_refuses_what_it_cannot_search(z):
         ({"z": np.zeros(5)}, r"\(n, ...\).*z of shape \(5,\)"),
         ({"z": np.zeros((0, 2))}, "n at least 1"),
         ({"z": np.full((9, 2), np.nan)}, "z holds NaN"),
+        ({"z": 1e155 * z.astype("float64")}, r"z must lie in .*1e\+100"),
         ({"z": z, "queries": z[:, 0]}, "queries must have 6 units.*2 units"),
     ]
     for arguments, message in refused:
