@@ -44,7 +44,7 @@ LESSON_01 = {
     ),
     "lecture's model": LECTURE,
     "the same, with a schedule": LECTURE_SCHEDULED,
-    "wide, one minute": Recipe(
+    "wide": Recipe(
         lambda shape: models.dense_autoencoder(
             shape, (512, 256), 32, activation="silu"
         ),
