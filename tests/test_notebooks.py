@@ -137,3 +137,17 @@ def test_lessons_share_one_setup_cell():
         ]
         cells.add(re.sub(r"seed=\d+", "seed=N", "\n".join(statements)))
     assert len(cells) == 1
+
+
+def test_lessons_write_no_file():
+    """The project's folder may be read-only, and one for a whole class."""
+    for source in SOURCES:
+        writes = r"\.save\w*\(|savefig|\bopen\(|write_(text|bytes)"
+        assert not re.search(writes, source.read_text("utf-8")), source.name
+
+
+def test_every_lesson_says_where_to_begin_after_a_restart():
+    for source in SOURCES:
+        cells = build.build(source, "solution").cells
+        (at,) = (i for i, cell in enumerate(cells) if "setup" in tags(cell))
+        assert "restart" in cells[at - 1].source, source.name

@@ -30,12 +30,16 @@
 
 # %% [markdown]
 # ## Setup
+#
+# After a restart of the kernel, begin again with this cell: each cell needs what those before
+# it have made.
 
 # %% tags=["setup"]
 import os
 from dataclasses import dataclass, replace
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # or "jax", or "torch"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow: errors alone
 
 import keras
 import matplotlib.pyplot as plt
@@ -262,8 +266,9 @@ assert abs(shift.mean() / distance.mean() - 1) < 0.01
 #
 # Now the points have 784 coordinates and the line becomes a space of $k = 16$
 # dimensions. The network computes $\hat x = (x W_1 + b_1) W_2 + b_2$. Let
-# $x_1, \dots, x_n$ be the training images as rows of $p = 784$ pixels, $\bar x$ their average, $W_1$ a matrix of $p \times k$ weights, $W_2$ one of $k \times
-# p$, and $V_k$ the matrix whose $k$ rows are the first $k$ principal components. Then
+# $x_1, \dots, x_n$ be the training images as rows of $p = 784$ pixels, $\bar x$ their average,
+# $W_1$ a matrix of $p \times k$ weights, $W_2$ one of $k \times p$, and $V_k$ the matrix whose
+# $k$ rows are the first $k$ principal components. Then
 #
 # $$\min_{W_1, W_2, b} \; \sum_{i=1}^{n} \lVert x_i - (x_i W_1 W_2 + b) \rVert^2
 # = \sum_{i=1}^{n} \lVert (x_i - \bar x) - (x_i - \bar x) V_k^\top V_k \rVert^2$$
@@ -574,16 +579,17 @@ for size, gain in longer_gains.items():
 # **What to notice**
 # - How many values a digit needs depends on what has to survive. From two values the network
 #   draws a blurred digit, and sometimes another one: in the plane above, the classes overlap.
-#   With eight the digit can be recognised in nearly every image; with 32 most of them are
+#   With eight the digit can be recognised in all of them; with 32 most of them are
 #   hard to tell from the original. This is an impression from a few images, and no
 #   measurement.
 # - Every larger size that we tried lowers the error of both, but not by the same
-#   factor. (On logarithmic axes the vertical distance of the two curves is this factor.) In
+#   factor. (On logarithmic axes the vertical distance of the two curves shows this factor.) In
 #   these trainings the network gains most in the middle, at 16 values.
 # - Twice the time lifts the gain at 64 values by more than at 16, from one seed each, but not
 #   to the height of the middle sizes. So a part of the drop in the gain from 16 to 64 values
-#   is an artefact of the short training, perhaps all of it. In the next section a wider
-#   network, trained longer, reaches a gain above 4 with 30 values.
+#   is an artefact of the short training, perhaps all of it. In the next section a network
+#   of another recipe (wider, with another activation, more images and more
+#   epochs) reaches a gain above 4 with 30 values.
 # - It would be wrong to conclude that an autoencoder with 64 values is hardly worth its
 #   effort. What such a curve says about a size holds only for this length of training.
 
@@ -759,14 +765,18 @@ lesson.Table(
 # **What to notice**
 # - One training failed: with batches of 256 and the higher peak the error is worse than
 #   that of the average image. So these batches were judged at one working rate only.
-# - Among the others narrow layers, at the best of their three peaks, and half of the epochs do
-#   the most harm, about equally. Doubling the batch halves the number of steps as halving the
-#   epochs does, and yet does less harm. A guess is that it helps to pass over each image ten
-#   times instead of five.
+# - Among the others narrow layers, at the best of their three peaks, do the most harm, and half
+#   of the epochs as much. But half of the epochs were tried at the recipe's own peak only; at a
+#   peak chosen for so short a training they might do less. Doubling the batch halves the number
+#   of steps as well, and yet does less harm. Two guesses: it helps to pass over each image ten
+#   times instead of five, and a step that averages more images is less noisy.
 # - The schedule, warm-up and cosine together, helps: the best of three constant rates is worse
 #   than the full recipe by more than the seeds differ. The recipe's own peak is the best of
-#   the three that we tried. The SiLU helps as well, at both rates that the ReLU was given. Any effect of weight decay is smaller than the spread over the
-#   seeds.
+#   the three that we tried. The SiLU helps as well, at both rates that the ReLU
+#   was given. Training without weight decay, at this small strength and from one seed, ends
+#   within the spread over the seeds.
+# - How much harm a change does also depends on how large we made it: a sixth of the width, half of
+#   the epochs, twice the batch.
 # - It would be wrong to praise a part of a recipe because the whole works. Only the row
 #   in which that part alone was changed can say what it does, and only for a training
 #   of this length; the next one is several times as long.
@@ -829,9 +839,9 @@ plt.show()
 #   was the loss an advantage: trained on the cross-entropy, as theirs was, the network's
 #   error is even a little lower, from one seed. Compared with PCA's, the error is less than
 #   a quarter.
-# - Each training takes from a few minutes to a quarter of an hour on two CPU cores, depending
+# - In the stored run each training took from four to seventeen minutes on two CPU cores, depending
 #   on what else the machine is doing.
-# - Depth is not the reason: their network has four layers on each side and more weights, ours
+# - More depth is not the reason: their network has four layers on each side and more weights, ours
 #   has three. Nor does ours need their training layer by layer. Which of the
 #   other differences did it we have not tested at full length.
 # - In the worst cases the network replaces an unusual shape by a usual one. The size of the
@@ -1211,7 +1221,8 @@ print(f"chosen among the remedies: {chosen_remedy}")
 #   images that it has seen, and of new ones distorted digits with stray pixels; it does not
 #   simply return the most similar of the 200.
 # - Of the remedies, input noise of 0.3 lowers the error on new images most, by more than a
-#   tenth (0.6 nearly as much). Weaker noise and dropout help less, and early stopping helps a little. Weight decay does not, at the three strengths that we tried. (Our noise is not
+#   tenth (0.6 nearly as much). Weaker noise and dropout help less, and early stopping helps a
+#   little. Weight decay does not, at the three strengths that we tried. (Our noise is not
 #   clipped to [0, 1]. Clipped noise would brighten black pixels on average, so that the
 #   training images would be systematically brighter than those that we test on.)
 # - None of them helps nearly as much as twenty times as many images with the same number of
@@ -1261,7 +1272,7 @@ if lesson.on_mnist(images):
 # When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4: in the run
 # that is stored here the training ends after 8, 9 and 11 of 20 epochs. (In Keras this is
 # `keras.callbacks.EarlyStopping`; with `restore_best_weights=True` the weights of the best
-# epoch are taken, here those of the second.)
+# epoch are taken: in the example those of the second, in the stored run those of the seventh.)
 
 
 # %% tags=["exercise"]
@@ -1472,9 +1483,9 @@ lesson.check(3, best_relu, lambda answer: exercises.check_best_relu(answer, stan
 # values, and a model with a ReLU on the code and a sigmoid at the end, again with 32 and
 # with 1,024. Within a pair nothing but the width changes. We look at them in two ways. What
 # is the error on digits, and on images that are not digits: two digits laid over each other,
-# digits flipped vertically (some are digits again, such as 0 or 8, but a flipped 4 is not), and ***negatives***, black
-# digits on white? And is the code worth anything: can a ***linear probe***, a simple
-# classifier that sees nothing but the code, tell which digit it is?
+# digits flipped vertically (some are digits again, such as 0 or 8, but a flipped 4 is not), and
+# ***negatives***, black digits on white? And is the code worth anything: can a ***linear
+# probe***, a simple classifier that sees nothing but the code, tell which digit it is?
 #
 # A probe is one layer with a softmax. A penalty on the squares of its weights keeps them
 # small, and how strong it is, is chosen on a part of the training images. It needs rivals as
@@ -1536,9 +1547,10 @@ def probe(encode):
         return np.nan  # these images have no labels
     z, y = encode(x_train[:2_000]), images.y_train[:2_000]
     penalties = (1.0, 10.0, 100.0, 1000.0)
-    # The weight of the penalty is chosen on the last 500 of them.
+    # The weight of the penalty is chosen on the last quarter of them.
+    cut = len(z) * 3 // 4
     accuracy = {
-        l2: evaluation.linear_probe(z[:1_500], y[:1_500], z[1_500:], y[1_500:], l2)
+        l2: evaluation.linear_probe(z[:cut], y[:cut], z[cut:], y[cut:], l2)
         for l2 in penalties
     }
     best = max(penalties, key=accuracy.get)
@@ -1636,20 +1648,23 @@ plt.show()
 #   in the encoder no gradient, so these weights keep their random initial values. In a negative
 #   these pixels are white. The network cannot reconstruct them, and through their random
 #   weights they also disturb the rest: if we set these inputs to 0, the error of the other
-#   pixels falls by a third. They do not explain everything, because they carry less than half
-#   of the whole error.
+#   pixels falls by a third. What they carry themselves and what they add to the others is
+#   together about three fifths of the whole error. The rest remains when they are silenced; a
+#   guess is that pixels which were lit in only a few images play a part.
 # - Does the *growth* of the error, from digits to overlaid digits, show that a network has
 #   learned what digits look like? The deep network's error grows most, more than fivefold. But
 #   the error of the wide code with the ReLU, which copies, grows more than that of the narrow
 #   linear one, which cannot copy. Even the average image, which ignores its input, has a
 #   growing error. So the ratio proves nothing by itself.
 # - From the wide codes a linear probe classifies about as accurately as from the pixels, and
-#   from the narrow ones, with only 30 or 32 values, nearly as accurately. Is it training that made the digit easy to read? Beside
-#   untrained layers and networks with as many values the narrow codes are far ahead.
+#   from the narrow ones, with only 30 or 32 values, nearly as accurately. Is it training that
+#   made the digit easy to read? Beside untrained layers and networks with as many values the
+#   narrow codes are far ahead. (All probes learned from the same 2,000 images, with every value
+#   scaled to a variance of 1, so differences of a percentage point mean little.)
 # - But beside PCA they are not: the probe finds hardly more in the deep code than in PCA's.
-# - And the wide codes are behind their control: a layer of 1,024 ReLU units that was *never
-#   trained* gives the probe the highest accuracy of all. So a probe's accuracy means something
-#   only beside untrained controls of the same size, and beside PCA.
+# - And the wide code with the ReLU is behind its control: a layer of 1,024 ReLU units that was
+#   *never trained* gives the probe the highest accuracy of all. So a probe's accuracy means
+#   something only beside untrained controls of the same size, and beside PCA.
 # - It would be wrong to choose a model by its error alone. Compare codes of the same
 #   size, or ask what the code is for. The remedy in this lesson is the bottleneck. A wide
 #   code can be worth having if copying is made impossible in another way: lesson 04

@@ -31,11 +31,15 @@
 
 # %% [markdown]
 # ## Setup
+#
+# After a restart of the kernel, begin again with this cell: each cell needs what those before
+# it have made.
 
 # %% tags=["setup"]
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # or "jax", or "torch"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow: errors alone
 
 import keras
 import matplotlib.pyplot as plt
@@ -108,8 +112,9 @@ def cut(x):
 
 
 x_train = cut(images.x_train[: budget.n_train])
-x_tune = cut(images.x_val[: budget.n_tune])
-judge = slice(budget.n_tune, budget.n_tune + budget.n_judge)
+n_tune = min(budget.n_tune, len(images.x_val) // 2)  # your own images may be few
+x_tune = cut(images.x_val[:n_tune])
+judge = slice(n_tune, n_tune + budget.n_judge)
 x_val, y_val = cut(images.x_val[judge]), images.y_val[judge]
 x_test = cut(images.x_test)
 image_shape = x_train.shape[1:]
@@ -1466,9 +1471,9 @@ plt.show()
 # **What to notice**
 # - On the noisy images that it has seen, the network with noise drawn once looks better. The
 #   column in the middle of the table shows why: with new noise on the same images its lead
-#   is gone, so what it has learned by heart is above all the noise. On new images it is the worse of
-#   the two, worse even than the tuned filter: some of its strokes are clearly drawn, and
-#   wrong.
+#   is gone, so what it has learned by heart is above all the noise. On new images it is the
+#   worse of the two, worse even than the tuned filter: some of its strokes are clearly drawn,
+#   and wrong.
 # - With fresh noise there is a gap between seen and new images, too; 2,000 images are few for
 #   a dense network, and it does not reach the linear map, which has seen more.
 # - The curves show it early: with noise drawn once the training loss goes on falling, while
@@ -1796,8 +1801,8 @@ if can_probe:
 #   leads are hardly more than the standard error (0.007 for an accuracy of 0.9 on 2,000
 #   images).
 # - Nor did denoising teach more than copying here: no denoiser's code is ahead of that of the
-#   copying one by more than the scatter. What made denoising autoencoders famous were wide codes, several
-#   layers and fine-tuning with labels. Lesson 05 comes back to it.
+#   copying one by more than the scatter. What made denoising autoencoders famous were wide
+#   codes, several layers and fine-tuning with labels. Lesson 05 comes back to it.
 # - It would be wrong to conclude that denoising never helps. It is one kind of network, one
 #   size of code and a very short training: the losses of the copying networks still differ by
 #   more than a tenth from seed to seed.
@@ -1948,10 +1953,10 @@ if lesson.on_mnist(images):
 # - The network that has seen all images is ahead of the best baseline for every corruption: by
 #   about 2.7 dB on Gaussian noise, 2.5 on masking and 1.5 on salt-and-pepper noise.
 # - From as few images as the trees have seen, it is ahead on Gaussian noise only, by about half
-#   a decibel. On the two others the trees are ahead by about one. Neither side was given its best chance:
-#   the trees have seen each image with one draw of the noise only, and the network, from one
-#   seed, was neither tuned for few images nor stopped early. A guess is that much of the lead
-#   of the network that has seen all images is due to their number.
+#   a decibel. On the two others the trees are ahead by about one. Neither side was given its
+#   best chance: the trees have seen each image with one draw of the noise only, and the
+#   network, from one seed, was neither tuned for few images nor stopped early. A guess is that
+#   much of the lead of the network that has seen all images is due to their number.
 # - It would be wrong to say that networks denoise better than trees without saying from how many
 #   images.
 
@@ -1962,8 +1967,8 @@ if lesson.on_mnist(images):
 # `corruption.OneOf` draws one of several corruptions for each image. Train one U-Net on
 # all three kinds, and compare it with the three specialists: once trained as long as one
 # of them, and once as long as all three together. What does it do to a corruption that it
-# has not met, such as the streaks of exercise 1, or `corruption.MaskPatch`? Decide before you look what
-# would be a fair baseline. There is no check for this one.
+# has not met, such as the streaks of exercise 1, or `corruption.MaskPatch`? Decide before you
+# look what would be a fair baseline. There is no check for this one.
 
 # %% [markdown]
 # ## Summary

@@ -18,6 +18,9 @@
 
 # %% [markdown]
 # ## Setup
+#
+# After a restart of the kernel, begin again with this cell: each cell needs what those before
+# it have made.
 
 # %% tags=["setup"]
 import os
@@ -25,6 +28,7 @@ import time
 from typing import NamedTuple
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # or "jax", or "torch"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow: errors alone
 
 import keras
 import matplotlib.pyplot as plt
