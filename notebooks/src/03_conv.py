@@ -2131,11 +2131,11 @@ plt.show()
 #   does to a stroke it does at any place, which may be the reason. But the map also has 49 times
 #   as many values, and this figure cannot tell which of the two counts.
 # - PCA has the smallest growth of the three codes of 64 values, because its error is high to
-#   begin with. After the move all three have lost the fine strokes.
+#    begin with.
 # - It would be wrong to say that convolutions make a network *invariant* to shifts, so that
 #   its output does not change. With a stride of 1 they make the map move with the image by as
 #   much, which is called ***translation equivariance***. With strides this holds only for
-#   shifts by a multiple of their product, here 4, and away from the rim. And the Dense layer
+#   shifts by a multiple of their product, here 4, and away from the border. And the Dense layer
 #   that reads the map has a weight for each place, like any Dense layer.
 #
 # The next cell tests the equivariance: the map of images that were moved by 4 pixels is the map
@@ -2386,8 +2386,8 @@ if lesson.on_mnist(images):
 # ## Summary
 #
 # - A convolution looks at a few neighbours at a time and uses the same weights at all
-#   places. Its advantage over the dense network depends on the neighbourhoods: it is gone
-#   when the pixels are shuffled.
+#   places. Its advantage over the dense network is gone when the pixels are shuffled, which takes
+#   away both.
 # - Read a loss against its lower bound, and a code against the size of its image: a code map
 #   can be larger than the image.
 # - On MNIST, with a code of 64 values and three seeds, the convolutional network's error is about
