@@ -68,7 +68,12 @@ def start(seed):
             f"{len(images.x_test)}"
         )
     if images.class_names and not _labelled(images):
-        images = images._replace(class_names=())
+        images = images._replace(
+            y_train=np.full_like(images.y_train, -1),
+            y_val=np.full_like(images.y_val, -1),
+            y_test=np.full_like(images.y_test, -1),
+            class_names=(),
+        )
         print(
             "Not every image has a label, or there is one class alone: sections that "
             "need labels are passed over."
