@@ -383,10 +383,10 @@ plt.show()
 # where $\langle a, b \rangle = a^\top b$ is the sum of the products of all elements; both sides
 # are $x^\top A^\top z$. So we can test
 # whether Keras's transposed convolution is the transpose of the convolution that we wrote by
-# hand. It is not the inverse: $A^\top$ applied to $A x$ does not give $x$ back. (One thing must be
-# minded: fourteen copies of a kernel of 3, two pixels apart, cover 29 rows. One of them lies on
-# the padding, which is no part of the image, so Keras cuts it off, and so does the function
-# below.)
+# hand. It is not the inverse: $A^\top$ applied to $A x$ does not give $x$ back. (One detail
+# needs care: fourteen copies of a kernel of 3, two pixels apart, cover 29 rows. One of them
+# lies on the padding, which is no part of the image, so Keras cuts it off, and so does the
+# function below.)
 
 
 # %%
@@ -1224,7 +1224,7 @@ plt.show()
 #   places. With about as much arithmetic the dense network comes nearer, and does not catch
 #   up.
 # - Where does the lead over the dense network come from? On average less than half of it is
-#   there on training images, and there it differs from seed to seed as much as it is large; the
+#   there on training images, and there its spread over the seeds is larger than its mean; the
 #   larger part appears only on images that neither network has seen. With about as much
 #   arithmetic the dense network does as well on training images as the convolutional one, within
 #   the scatter of the seeds, and is still behind on new images, for every seed.
@@ -1411,7 +1411,7 @@ if lesson.on_mnist(images):
 # means are nearly equal. So we take their variance, divided by that of all pixels: the
 # ***fraction of variance*** that the grid explains.
 #
-# It would miss a grid whose sign changes from place to place: where the first group is
+# This measure would miss a grid whose sign changes from place to place: where the first group is
 # brighter here and darker there, its mean says nothing. But then some of the four groups vary
 # more than others. So we also take their *unevenness*, the largest of their four standard
 # deviations divided by the smallest. It is 1 if all vary alike. For kernels of random weights
@@ -2018,8 +2018,8 @@ plt.show()
 # - Below a tenth of a bit per pixel PCA is ahead. We guess two reasons. The networks were
 #   not trained for so coarse a step. And the values of their codes may depend on each other, which
 #   our coder cannot use because it codes each value by itself.
-# - With ever fewer bits the network still draws sharp strokes, of which some are missing or wrong;
-#   PCA draws a blur, and from 0.05 bits down it has the lower squared error.
+# - At 0.05 bits the network's strokes are still fairly sharp, but some are missing; PCA's are
+#   blurred. Averaged over the images, PCA has the lower error below a tenth of a bit.
 # - From a quarter of a bit on, pixels with neighbours have the lowest error, and at a third of a
 #   bit by far: a fifth of the networks' error, or less. There is no network in this codec. It
 #   is the neighbourhoods that do it: with the same levels, but counted for each place and
@@ -2223,10 +2223,10 @@ if lesson.on_mnist(images):
     assert on_usual[-1] > 1.4 * on_usual[0]
 
 # %% [markdown]
-# With room at the border the error of the map does not grow at all. So the guess was right: what
-# costs the map something is the border, and the part of the digit that is lost there, not the
-# move. For the codes of 64 values a wider image is no way out, because their Dense layers fix
-# its size.
+# With room at the border the error of the map does not grow at all. So the guess was right: the
+# error grows only where the digit meets the border, not because it has moved, even by steps at
+# which the map is not equivariant. For the codes of 64 values a wider image is no way out,
+# because their Dense layers fix its size.
 #
 # For them the cause may be that moved digits were not in the training set. Then it should help
 # to put them there. We train the convolutional model once more, on images that are moved by 0
@@ -2386,8 +2386,8 @@ if lesson.on_mnist(images):
 # ## Summary
 #
 # - A convolution looks at a few neighbours at a time and uses the same weights at all
-#   places. Its advantage over the dense network is gone when the pixels are shuffled, which takes
-#   away both.
+#   places. Its advantage over the dense network is gone when the pixels are shuffled. Shuffling
+#   makes both useless, so this test cannot say which of the two matters.
 # - Read a loss against its lower bound, and a code against the size of its image: a code map
 #   can be larger than the image.
 # - On MNIST, with a code of 64 values and three seeds, the convolutional network's error is about
