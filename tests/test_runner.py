@@ -15,7 +15,7 @@ def book(*cells):
     """A notebook: text cells start with a mark of a heading, the others are code."""
     return v4.new_notebook(
         cells=[
-            nbformat.v4.new_markdown_cell(text)
+            v4.new_markdown_cell(text)
             if text.startswith("#")
             else v4.new_code_cell(text)
             for text in cells
@@ -133,8 +133,7 @@ def test_a_page_tells_what_its_figures_show(tmp_path):
 
 
 def test_a_page_lists_its_sections_and_wraps_code(tmp_path):
-    lesson = book("1")
-    lesson.cells.insert(0, nbformat.v4.new_markdown_cell("# Title\n\n## Long way"))
+    lesson = book("# Title\n\n## Long way", "1")
     runner.write_page(lesson, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert 'href="#Long-way"' in page
