@@ -319,8 +319,8 @@ def check_epochs_trained(epochs_trained):
         9: "That is one too late: stop when the last `patience` epochs have failed.",
         11: "That is the best epoch of all, which the training never reaches.",
         12: (
-            "12 is all epochs: it never stopped. Do you compare with the epoch "
-            "before? A loss that falls is no progress if it stays above the lowest."
+            "12 is all epochs: it never stopped. Compare with the lowest loss so far, "
+            "not with the epoch before: a loss that falls may still lie above it."
         ),
     }
     if received != 8:
