@@ -925,6 +925,8 @@ if lesson.on_mnist(images):
     assert peak_errors[2e-3] > 1.02 * max(peak_errors[5e-3], peak_errors[1e-2])
     assert abs(peak_errors[5e-3] / peak_errors[1e-2] - 1) < 0.03
     assert peak_losses[2e-3]["loss"][-1] < keras_losses[:, -1].min()
+    at_equal_average = peak_losses[2e-3]["loss"][-1] / keras_losses[:, -1].mean()
+    assert 0.84 < at_equal_average < 0.92  # "about an eighth"
     assert large_losses[0, -1] < keras_losses[:, -1].mean()
     assert scheduled_losses[:, -1].max() < 0.9 * large_losses[:, -1].min()
     assert scheduled_losses[:, -1].max() < 0.9 * small_losses[:, -1].min()

@@ -417,8 +417,7 @@ print(
 )
 
 # %% [markdown]
-# (In the stored run the angle of exercise 1 is near 84 degrees; yours may differ. The
-# spaces agree, the single directions do not.)
+# (The angle of exercise 1 is large: the spaces agree, the single directions do not.)
 #
 # ## How many values does a digit need?
 #
@@ -842,7 +841,7 @@ plt.show()
 #   was the loss an advantage: trained on the cross-entropy, as theirs was, the network's
 #   error is even a little lower, from one seed. Compared with PCA's, the error is less than
 #   a quarter.
-# - In the stored run each training took from four to seventeen minutes on two CPU cores.
+# - Each training takes several minutes on two CPU cores.
 # - More depth is not the reason: their network has four layers on each side and more weights, ours
 #   has three. Nor does ours need their training layer by layer. Which of the
 #   other differences did it we have not tested at full length.
@@ -1271,10 +1270,10 @@ if lesson.on_mnist(images):
 # For example, for the losses 5, 3, 4, 4, 2 and a patience of 2 the answer is 4; the fifth
 # epoch, the best one, is never reached.
 #
-# When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4: in the run
-# that is stored here the training ends after 8, 9 and 11 of 20 epochs. (In Keras this is
-# `keras.callbacks.EarlyStopping`; with `restore_best_weights=True` the weights of the best
-# epoch are taken: in the example those of the second, in the stored run those of the seventh.)
+# When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4: the training
+# ends long before the last epoch. (In Keras this is `keras.callbacks.EarlyStopping`; with
+# `restore_best_weights=True` the weights of the best epoch are taken, in the example those of
+# the second.)
 
 
 # %% tags=["exercise"]

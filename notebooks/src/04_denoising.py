@@ -1225,10 +1225,10 @@ plt.show()
 #   believes every bright pixel, since masking never brightens one.
 # - The two measures can disagree. On Gaussian noise, the specialist for salt-and-pepper noise
 #   is below the average image in PSNR and nearly four times above it in SSIM. But SSIM is no
-#   test of legibility either: what the specialist for masking makes of Gaussian noise has three
-#   times the SSIM of the average image, and in the grid no digit can be read in it. On masking,
-#   the blind network raises the PSNR and lowers the SSIM. Whoever prints only one of them
-#   reports a success, or a failure.
+#   test of legibility either: what the specialist for masking makes of Gaussian noise has
+#   nearly three times the SSIM of the average image, and in the grid no digit can be read in
+#   it. On masking, the blind network raises the PSNR and lowers the SSIM. Whoever prints only
+#   one of them reports a success, or a failure.
 # - The best baseline without a network, tuned for the corruption at hand, beats every specialist
 #   for another one.
 # - A clean image comes back changed, above all along the strokes. The specialist for
@@ -1254,7 +1254,10 @@ if lesson.on_mnist(images):
     by_salt = psnr["salt-and-pepper", "Gaussian"]
     assert 0.5 < by_salt - psnr["nothing done", "Gaussian"] < 1.5
     assert by_salt < psnr["average image", "Gaussian"]
-    assert ssim["salt-and-pepper", "Gaussian"] > 3 * ssim["average image", "Gaussian"]
+    of_average = ssim["average image", "Gaussian"]
+    assert 3.5 < ssim["salt-and-pepper", "Gaussian"] / of_average < 4
+    assert 2.5 < ssim["masking", "Gaussian"] / of_average < 3
+    assert ssim["masking", "Gaussian"] < ssim["nothing done", "Gaussian"]
     assert psnr["blind", "masking"] > psnr["nothing done", "masking"]
     assert ssim["blind", "masking"] < ssim["nothing done", "masking"]
     strokes = x_val > 0.1
@@ -1350,7 +1353,7 @@ lesson.Table(
 # - At the weakest noise all three are behind the blind network, and they are further behind the
 #   stronger the noise they were trained for. At the strongest noise the one for 0.25 is
 #   furthest behind, while the one for 0.75 is nearly level.
-# - So a specialist pays only where the level is known to about a fifth. It would be wrong to train
+# - So a specialist pays only where the level is known well. It would be wrong to train
 #   one for a camera whose noise you only guess.
 
 # %%
@@ -1824,6 +1827,7 @@ if lesson.on_mnist(images):
         min(found.mean() for found in trained_codes) > probes["untrained"].mean() + 0.04
     )
     assert abs(probes["copying"].mean() - probes["raw pixels"][0]) < 0.025
+    assert 0.005 < probes["copying"].mean() - probes["masking 0.75"].mean() < 0.02
     for found in trained_codes:
         assert found.mean() < probes["copying"].mean() + 0.007
         assert 0 < found.mean() - probes["raw pixels"][0] < 0.027
@@ -1954,6 +1958,8 @@ if lesson.on_mnist(images):
     assert leads["Gaussian"] >= 2.5
     assert leads["masking"] >= 2.2
     assert 1.0 <= leads["salt-and-pepper"] <= 1.7
+    of_unet = test_psnr["U-Net trained for it", "Gaussian"].mean()
+    assert 2.5 < of_unet - test_psnr["linear map", "Gaussian"][0] < 2.9
     assert 0.2 < few_leads["Gaussian"] < 0.8
     assert -1.8 < few_leads["masking"] < -0.8
     assert -1.3 < few_leads["salt-and-pepper"] < -0.4
@@ -1962,16 +1968,18 @@ if lesson.on_mnist(images):
 # **What to notice**
 # - The network that has seen all images is ahead of the best baseline for every corruption: by
 #   about 2.7 dB on Gaussian noise, 2.5 on masking and 1.5 on salt-and-pepper noise.
-# - From as few images as the trees have seen, neither is clearly ahead on Gaussian noise. The
-#   network came out half a decibel higher, but it drew its noise anew in each of 220 epochs and
+# - From as few images as the trees have seen, the network is half a decibel ahead on Gaussian
+#   noise, but not on equal terms: it drew its noise anew in each of 220 epochs and
 #   the trees only once, which is the second trap of this lesson. On the two others the trees came
 #   out about a decibel higher, over a network from one seed that was neither tuned for few images
 #   nor stopped early.
-# - A guess is that much of the lead of the network that has seen all images is due to their
-#   number. But number alone does not do it: the linear map has seen 20,000 images, and it too is
-#   2.7 dB behind on Gaussian noise.
-# - The number after ± is the scatter over seeds. Another set of images shifts all rows: from the
-#   validation to the test images most of them rise by about a tenth of a decibel.
+# - Why is the network that has seen all images ahead? It has seen 55 times as many, each with
+#   fresh noise, and it sees the whole image where the trees see 7 x 7 pixels. Which of these
+#   counts we have not tested. The number alone does not do it: the linear map has seen 20,000
+#   images, and it too is 2.7 dB behind on Gaussian noise.
+# - In the first table the number after ± is the scatter over seeds. Another set of images
+#   shifts all rows: from the validation to the test images most of them rise by about a tenth
+#   of a decibel.
 # - It would be wrong to say that networks denoise better than trees without saying from how many
 #   images.
 
@@ -1990,14 +1998,14 @@ if lesson.on_mnist(images):
 #
 # - Corrupt the input, keep the target clean, draw the corruption anew in each step: that is
 #   all that makes an autoencoder a denoiser.
-# - A baseline must be given its chance. Gain and offset lift the Gaussian filter by about 5 dB
-#   on Gaussian noise. Under masking and salt-and-pepper noise, trees that see only 7 x 7 pixels
-#   leave all other baselines behind.
+# - A baseline must be given its chance. Gain and offset lift the Gaussian filter, of the width
+#   chosen with them, by about 5 dB on Gaussian noise. Under masking and salt-and-pepper noise,
+#   trees that see only 7 x 7 pixels leave all other baselines behind.
 # - On MNIST the U-Net trained on 55,000 images is ahead of the best baseline by about 2.7 dB
 #   (Gaussian noise), 2.5 dB (masking) and 1.5 dB (salt-and-pepper noise).
-# - Trained on 1,000 images, as the trees were, it is not clearly ahead on Gaussian noise (half a
-#   decibel, and the trees saw one draw of the noise only) and about a decibel behind on the two
-#   others (one seed, not tuned for few images).
+# - Trained on 1,000 images, as the trees were, it is half a decibel ahead on Gaussian noise,
+#   where the trees saw one draw of the noise only, and about a decibel behind on the two others
+#   (one seed, not tuned for few images).
 # - Skip connections lead round the halving and the narrow vector; after four epochs they are worth
 #   0.9 dB here. Which of the two obstacles matters we have not tested.
 # - A denoiser is good at what it was trained on. Not to know the level of the noise costs less
