@@ -10,6 +10,7 @@ training       one call that trains, its schedule and settings, and the ramp
 evaluation     numbers: errors, baselines, probes, neighbours, clusters, bits
 plots          pictures: arrays in, Axes out: images, curves, maps, diagrams
 lesson         what every lesson's cells call
+records        what long comparisons gave, so that not every reader trains them
 settings       the environment variables
 checks         the checks of arguments, each in one wording
 runner         notebooks run without a browser; `cli` and `doctor` are the commands

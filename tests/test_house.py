@@ -28,6 +28,7 @@ ALLOWED = {
     "corruption": BOTTOM,
     "layers": BOTTOM,
     "penalties": BOTTOM,
+    "records": BOTTOM,
     "evaluation": BOTTOM,
     "exercises": BOTTOM | {"evaluation"},
     "plots": BOTTOM,

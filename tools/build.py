@@ -2,13 +2,14 @@
 
 python -m tools.build             write the notebooks, keeping outputs that still fit
 python -m tools.build --execute   run them too, at full budget on MNIST
+python -m tools.build --record    run what `aelab.records` holds anew, and keep it
 python -m tools.build --check     tell which notebooks differ from their source
 
 A source is a py:percent file. Cells tagged `exercise` stay in the lesson, cells
 tagged `solution` in the solution; all others stand in both. `{{minutes}}` becomes
 what the last full run measured. Name lessons (01_vanilla) to build only those.
 `AELAB_DATA` says where MNIST is. A notebook whose run fails, an assertion included, is
-left as it was.
+left as it was, and so are its records.
 """
 
 import argparse
@@ -177,6 +178,24 @@ def execute_lesson(source):
         write(path, keep_outputs(build(source, targets(source)[path]), old=book))
 
 
+def record_lesson(source):
+    """Run a lesson at full budget without reading records, and write its own.
+
+    Raises:
+        aelab.runner.CellFailed: If a cell fails. The records stay as they were.
+    """
+    book = build(source, "exercise")
+    begin = "from aelab import records\n\nrecords.begin()"
+    cells = []
+    for cell in book.cells:
+        cells.append(cell)
+        if "setup" in cell.metadata.get("tags", ()):
+            cells.append(nbformat.v4.new_code_cell(begin))
+    cells.append(nbformat.v4.new_code_cell(f"records.save({source.stem!r})"))
+    book.cells = cells
+    runner.execute(book, NOTEBOOKS, environment=FULL)
+
+
 def in_one_order(lesson, solution):
     """The cells of a lesson, and after each exercise's check its solution and check.
 
@@ -279,14 +298,18 @@ def main(arguments=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("lessons", nargs="*")
+    parser.add_argument("--record", action="store_true")
     parser.add_argument("--execute", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
     failed = False
     for source in sources(options.lessons):
-        if options.execute:
+        if options.record or options.execute:
             try:
-                execute_lesson(source)
+                if options.record:
+                    record_lesson(source)
+                if options.execute:
+                    execute_lesson(source)
             except runner.CellFailed as error:
                 failed = True
                 print(f"{source.stem} failed, and is not stored. {error}", flush=True)

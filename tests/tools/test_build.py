@@ -215,3 +215,39 @@ def test_badge_and_address_appear_once_the_project_has_one(source, monkeypatch):
     title, install = build.build(source, "solution").cells[:2]
     assert "/github/owner/aelab/blob/main/notebooks/09_x.ipynb" in title.source
     assert '"aelab @ git+https://github.com/owner/aelab"' in install.source
+
+
+def test_records_are_made_by_a_run_of_their_own(source, tmp_path, monkeypatch):
+    file = tmp_path / "records.json"
+    cells = f"""\
+# %% [markdown]
+# # 09 Title
+
+# %% tags=["setup"]
+from pathlib import Path
+from aelab import records
+file = Path({str(file)!r})
+records.FILE = file
+records.save.__defaults__ = (file,)
+
+# %%
+def study(seed):
+    return 2 * seed
+
+print("study", records.result_of(study, seed=4))
+"""
+    source.write_text(cells)
+    assert build.main(["--record"]) == 0
+    lesson, _ = build.targets(source)
+    assert not lesson.exists()
+    assert '"call": "study(seed=4)"' in file.read_text()
+    assert build.main(["--execute"]) == 0
+    outputs = "".join(code(lesson)[-1].outputs[0].text)
+    assert "recorded" in outputs
+    assert "study 8" in outputs
+    assert "begin" not in "".join(cell.source for cell in code(lesson))
+
+    before = file.read_bytes()
+    source.write_text(cells + "\n# %%\nassert False\n")
+    assert build.main(["--record"]) == 1
+    assert file.read_bytes() == before

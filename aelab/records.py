@@ -1,0 +1,185 @@
+"""What long trainings gave once, so that not every reader has to wait for them.
+
+A comparison over seeds or settings takes many trainings. `result_of` reads what each of
+them gave from `records.json`, if the same code was run there with the same settings on
+the same data, and trains otherwise: at another budget, on other images, or where the
+code was changed. After `begin` it trains always.
+"""
+
+import datetime
+import dis
+import hashlib
+import inspect
+import json
+import re
+import time
+import types
+import zlib
+from pathlib import Path
+
+import keras
+import numpy as np
+
+__all__ = ["begin", "result_of", "save"]
+
+FILE = Path(__file__).with_name("records.json")
+
+_new = None  # what was run since `begin`, a list; None while records may be read
+
+
+def result_of(run, **settings):
+    """What a function returned when it was recorded, or what it returns now.
+
+    A function is known by its code, by that of the functions beside it that it calls,
+    and by the numbers, texts and arrays that these use. The code of libraries is not
+    looked at, nor are comments.
+
+    Args:
+        run: Function of a module or a notebook. JSON must be able to hold its result:
+            numbers, lists of numbers, or a dict of these; arrays become lists.
+        **settings: Its arguments, numbers or texts.
+
+    Returns:
+        The result.
+
+    Raises:
+        TypeError: If JSON cannot hold the result.
+
+    Example:
+        >>> def double(x):
+        ...     return {"twice": 2 * x}
+        >>> result_of(double, x=4)
+        double(x=4):
+        {'twice': 8}
+    """
+    arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    call = f"{run.__name__}({arguments})"
+    key = _fingerprint(call, run)
+    if _new is None:
+        for record in _read_all():
+            if record["key"] == key:
+                print(f"{call}: recorded {record['date']}, {record['seconds']:.0f} s")
+                return record["result"]
+    print(f"{call}:")
+    start = time.perf_counter()
+    result = json.loads(json.dumps(run(**settings), default=_as_list))
+    if _new is not None:
+        _new.append(
+            {
+                "call": call,
+                "key": key,
+                "date": datetime.date.today().isoformat(),
+                "seconds": round(time.perf_counter() - start, 1),
+                "result": result,
+            }
+        )
+    return result
+
+
+def begin():
+    """From now on, run everything anew, and keep what comes out for `save`."""
+    global _new
+    _new = []
+
+
+def save(name, file=FILE):
+    """Write what was run since `begin`, in place of all earlier records of this name.
+
+    Args:
+        name: Name of the lesson.
+        file: Path of the file.
+
+    Raises:
+        ValueError: If `begin` was not called.
+    """
+    if _new is None:
+        raise ValueError("Nothing was recorded: call begin() before the runs.")
+    records = {**_read(file), name: _new}
+    text = json.dumps(records, indent=1, sort_keys=True, allow_nan=False)
+    # The numbers of a list on one line: a curve is a line, not a page.
+    text = re.sub(r"\[[-\d.,\se]+\]", lambda found: " ".join(found[0].split()), text)
+    part = file.with_suffix(".part")
+    part.write_text(text + "\n", encoding="utf-8", newline="\n")
+    part.replace(file)
+
+
+def _read(file):
+    return json.loads(file.read_text("utf-8")) if file.exists() else {}
+
+
+def _read_all():
+    """The records of all lessons, one after the other."""
+    return [record for records in _read(FILE).values() for record in records]
+
+
+def _as_list(value):
+    """Arrays and their numbers, as JSON can hold them."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(
+        "A recorded result holds numbers, lists, arrays and dicts of these. "
+        f"Received: {type(value).__name__}"
+    )
+
+
+def _fingerprint(call, run):
+    """Text that differs where the call, its code or its data differ."""
+    known = {}
+    _describe(run, known)
+    return hashlib.sha256(repr([call, known]).encode()).hexdigest()[:16]
+
+
+def _describe(function, known):
+    """Add the code of a function, and all that it uses, to the dict `known`."""
+    known[function.__name__] = re.sub(r"#.*|\s", "", inspect.getsource(function))
+    variables, attributes = _names(function.__code__)
+    used = {
+        name: function.__globals__[name]
+        for name in sorted(variables & function.__globals__.keys())
+    }
+    for i, default in enumerate(function.__defaults__ or ()):
+        used[f"default {i} of {function.__name__}"] = default
+    for name, value in used.items():
+        if name in known:
+            continue
+        if isinstance(value, types.FunctionType):
+            if value.__module__ == function.__module__:
+                _describe(value, known)
+        elif isinstance(value, types.SimpleNamespace):  # the budget
+            for field in sorted(attributes & vars(value).keys()):
+                known[f"{name}.{field}"] = getattr(value, field)
+        else:
+            known[name] = _content(value)
+
+
+def _content(value):
+    """What a value holds, as text can tell it; None for what text cannot tell."""
+    if isinstance(value, np.ndarray):
+        digest = zlib.crc32(np.ascontiguousarray(value))
+        return value.shape, str(value.dtype), digest
+    if isinstance(value, int | float | str | tuple):
+        return value
+    if isinstance(value, list):
+        return [_content(item) for item in value]
+    if isinstance(value, dict):
+        return [(str(key), _content(item)) for key, item in value.items()]
+    if isinstance(value, keras.layers.Layer) and not isinstance(value, keras.Model):
+        config = value.get_config()
+        own = sorted(config.keys() - {"name", "dtype", "trainable"})
+        return type(value).__name__, [(key, config[key]) for key in own]
+    return None
+
+
+def _names(code):
+    """The global variables and the attributes that a code uses, two sets of names."""
+    variables = set()
+    attributes = set(code.co_names)
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "LOAD_GLOBAL":
+            variables.add(instruction.argval)
+    for constant in code.co_consts:
+        if inspect.iscode(constant):  # of an inner function
+            of_variables, of_attributes = _names(constant)
+            variables |= of_variables
+            attributes |= of_attributes
+    return variables, attributes

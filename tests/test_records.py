@@ -1,0 +1,136 @@
+"""Records of long runs: what is read, what is run again, what is written."""
+
+import collections
+import importlib.util
+import json
+import types
+
+import numpy as np
+import pytest
+
+from aelab import records
+
+CODE = """
+import numpy as np
+from aelab import corruption
+
+x = np.arange(6.0)
+n_runs = 0
+rate = 0.5
+layers = {"noise": corruption.AdditiveGaussian(0.5), "arrays": [np.ones(2)]}
+
+def scaled(values, plus=rate * x):  # a helper
+    return rate * values + 0 * plus
+
+def study(seed):
+    '''The mean of all values, and the values.'''
+    global n_runs
+    n_runs += 1
+    assert layers
+    return {"mean": np.mean(x) + seed, "curve": scaled(x), "epochs": budget.epochs}
+"""
+N_RUNS_IS_NO_INPUT = "    global n_runs\n    n_runs += 1\n"
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """Function that defines a study by its code, as a notebook would."""
+    monkeypatch.setattr(records, "FILE", tmp_path / "records.json")
+    monkeypatch.setattr(records, "_new", None)
+    runs = collections.deque()  # which says nothing about what a study gives
+    count = iter(range(1_000))
+
+    def define(code=CODE, **budget):
+        path = tmp_path / f"cells_{next(count)}.py"
+        path.write_text(code.replace(N_RUNS_IS_NO_INPUT, "    runs.append(seed)\n"))
+        spec = importlib.util.spec_from_file_location("cells", path)
+        module = importlib.util.module_from_spec(spec)
+        module.runs = runs
+        module.budget = types.SimpleNamespace(**{"epochs": 20, "other": 1, **budget})
+        spec.loader.exec_module(module)
+        return module
+
+    define.runs = runs
+    return define
+
+
+def recorded(define, *seeds):
+    records.begin()
+    cells = define()
+    results = [records.result_of(cells.study, seed=seed) for seed in seeds]
+    records.save("09_x", records.FILE)
+    records._new = None
+    define.runs.clear()
+    return results
+
+
+def test_what_was_recorded_is_read_with_its_date_and_not_run(notebook, capsys):
+    first, second = recorded(notebook, 1, 2)
+    assert first == {"mean": 3.5, "curve": [0, 0.5, 1, 1.5, 2, 2.5], "epochs": 20}
+    assert capsys.readouterr().out == "study(seed=1):\nstudy(seed=2):\n"
+    assert records.result_of(notebook().study, seed=2) == second
+    assert records.result_of(notebook().study, seed=1) == first
+    assert not notebook.runs
+    (line, _) = capsys.readouterr().out.splitlines()
+    assert line.startswith("study(seed=2): recorded 2")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("+ seed", "- seed"),  # the function itself
+        ("return rate * values", "return values * rate**2"),  # one that it calls
+        ("rate = 0.5", "rate = 0.25"),  # a number that this one uses
+        ("arange(6.0)", "arange(6.0)[::-1]"),  # an array, of the same sum
+        ("Gaussian(0.5)", "Gaussian(0.6)"),  # a layer
+        ("[np.ones(2)]", "[np.zeros(2)]"),
+        ("plus=rate * x", "plus=rate * x[::-1]"),  # an argument's default
+    ],
+)
+def test_another_code_or_other_data_are_run(notebook, old, new):
+    recorded(notebook, 1)
+    records.result_of(notebook(CODE.replace(old, new)).study, seed=1)
+    assert list(notebook.runs) == [1]
+
+
+def test_another_budget_or_setting_is_run_and_the_rest_does_not_matter(notebook):
+    recorded(notebook, 1)
+    records.result_of(notebook(epochs=2).study, seed=1)
+    records.result_of(notebook().study, seed=3)
+    assert list(notebook.runs) == [1, 3]
+    notebook.runs.clear()
+    commented = CODE.replace("# a helper", "# another word").replace("seed)", "seed )")
+    records.result_of(notebook(commented, other=2).study, seed=1)
+    assert not notebook.runs
+
+
+def test_after_begin_everything_is_run_and_replaces_the_lessons_records(notebook):
+    recorded(notebook, 1, 2)
+    records.begin()
+    records.save("08_y", records.FILE)  # of another lesson: nothing is lost
+    records.result_of(notebook().study, seed=2)
+    assert list(notebook.runs) == [2]
+    records.save("09_x", records.FILE)
+    kept = json.loads(records.FILE.read_text())
+    assert [record["call"] for record in kept["09_x"]] == ["study(seed=2)"]
+    assert '"curve": [ 0.0, 0.5, 1.0,' in records.FILE.read_text()
+
+
+def test_what_cannot_be_recorded_is_refused(notebook):
+    with pytest.raises(ValueError, match="begin"):
+        records.save("09_x", records.FILE)
+    cells = notebook(CODE.replace('"epochs": budget.epochs', '"model": object()'))
+    with pytest.raises(TypeError, match="Received: object"):
+        records.result_of(cells.study, seed=1)
+
+
+def test_the_files_records_are_numbers_of_full_runs():
+    kept = json.loads(records.FILE.read_text())
+    for lesson, of_lesson in kept.items():
+        keys = [record["key"] for record in of_lesson]
+        assert len(keys) == len(set(keys)), lesson
+        for record in of_lesson:
+            assert record["seconds"] > 0
+            values = record["result"]
+            values = values.values() if isinstance(values, dict) else [values]
+            assert all(np.isfinite(np.ravel(value)).all() for value in values)
