@@ -97,7 +97,7 @@ def save(name, file=FILE):
     records = {**_read(file), name: _new}
     text = json.dumps(records, indent=1, sort_keys=True, allow_nan=False)
     # The numbers of a list on one line: a curve is a line, not a page.
-    text = re.sub(r"\[[-\d.,\se]+\]", lambda found: " ".join(found[0].split()), text)
+    text = re.sub(r"\[[-\d.,\se]+\]", lambda found: "".join(found[0].split()), text)
     part = file.with_suffix(".part")
     part.write_text(text + "\n", encoding="utf-8", newline="\n")
     part.replace(file)
@@ -148,8 +148,8 @@ def _describe(function, known):
         elif isinstance(value, types.SimpleNamespace):  # the budget
             for field in sorted(attributes & vars(value).keys()):
                 known[f"{name}.{field}"] = getattr(value, field)
-        else:
-            known[name] = _content(value)
+        elif (content := _content(value)) is not None:
+            known[name] = content
 
 
 def _content(value):

@@ -113,7 +113,7 @@ def test_after_begin_everything_is_run_and_replaces_the_lessons_records(notebook
     records.save("09_x", records.FILE)
     kept = json.loads(records.FILE.read_text())
     assert [record["call"] for record in kept["09_x"]] == ["study(seed=2)"]
-    assert '"curve": [ 0.0, 0.5, 1.0,' in records.FILE.read_text()
+    assert '"curve": [0.0,0.5,1.0,' in records.FILE.read_text()
 
 
 def test_what_cannot_be_recorded_is_refused(notebook):

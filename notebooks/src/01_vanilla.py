@@ -47,7 +47,7 @@ import numpy as np
 from keras import layers, ops
 from scipy import ndimage
 
-from aelab import evaluation, exercises, lesson, models, plots, training
+from aelab import evaluation, exercises, lesson, models, plots, records, training
 
 plots.use_style()
 images = lesson.start(seed=1)
@@ -615,20 +615,14 @@ assert np.allclose(packaged.reconstruct(x_val), x_hat_smallest, atol=1e-5)
 # %% [markdown]
 # The lecture trained on all 60,000 images of MNIST. At full budget we do the same: the
 # validation images choose nothing in this section, so they may join the training images.
-# And because one run depends on chance, each training is repeated from several seeds
-# (three at full budget; these six trainings take the longest of this lesson, so read on
-# while they run). We compare training losses, because those are what the lecture
-# printed; test errors follow below.
-#
-# > **Predict.** Both initialisations are random. Will the two losses still differ after
-# > 20 epochs?
+# We train the model with Keras's initialisation first.
 
 # %%
 x_all = np.concatenate([x_train, x_val]) if lesson.full() else x_train
 
 
-def train_deep(autoencoder, learning_rate, x=x_all):
-    """The lecture's recipe with a learning rate; returns Keras's history."""
+def fit_as_lecture(autoencoder, learning_rate, x):
+    """The lecture's recipe with a learning rate, on the images x; Keras's history."""
     autoencoder.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss="mse",
@@ -644,22 +638,59 @@ def train_deep(autoencoder, learning_rate, x=x_all):
     )
 
 
-def repeat(name, library, learning_rate, seeds=budget.seeds):
-    """Train a deep model from each seed: the models, and their training losses."""
-    trained = []
-    losses = []
-    for seed in seeds:
-        print(f"{name}, seed {seed}:")
-        keras.utils.set_random_seed(seed)
-        autoencoder = deep_autoencoder(library)
-        history = train_deep(autoencoder, learning_rate)
-        trained.append(autoencoder)
-        losses.append(history.history["loss"])
-    return trained, np.array(losses)
+def train_deep(library, learning_rate, seed):
+    """A deep model, trained on all images: it, and its losses after each epoch."""
+    keras.utils.set_random_seed(seed)
+    autoencoder = deep_autoencoder(library)
+    history = fit_as_lecture(autoencoder, learning_rate, x_all)
+    return autoencoder, history.history["loss"]
 
 
-as_keras, keras_losses = repeat("as in Keras", "keras", 1e-3)
-as_pytorch, pytorch_losses = repeat("as in PyTorch", "pytorch", 1e-3)
+as_keras, losses_seen = train_deep("keras", 1e-3, seed=1)
+
+# %% [markdown]
+# One run depends on chance, so each training is repeated from several seeds (three at full
+# budget), with each of the two initialisations. We compare training losses, because those are
+# what the lecture printed, and keep the test error of each model for later.
+#
+# At full budget the comparisons of this lesson take about forty trainings, for which you would
+# wait a quarter of an hour or longer on two CPU cores. So each of them is written as a function
+# that returns only numbers, and is called through `records.result_of`. We have called them all
+# once, and their results came with the package. If the function, its arguments and the images are the
+# same as then, `result_of` reads the result and says when it was computed and how long it took.
+# If anything differs, because you have changed a line, chosen another budget or brought your own
+# images, it trains. (To train all of them yourself, run `records.begin()` before.) The model
+# above is there to check the records: trained from the same seed, it should have the same loss, up
+# to rounding.
+#
+# > **Predict.** Both initialisations are random. Will the two losses still differ after
+# > 20 epochs?
+
+
+# %%
+def test_error(autoencoder):
+    """The MSE on the test images."""
+    return evaluation.mse(x_test, autoencoder.reconstruct(x_test))
+
+
+def constant_rate(library, rate, seed):
+    """Train a deep model at a constant rate: its losses, and its test error."""
+    autoencoder, losses = train_deep(library, rate, seed)
+    return {"losses": losses, "test_mse": test_error(autoencoder)}
+
+
+def over_seeds(run, **arguments):
+    """What a run returns for each seed: losses, shape (seeds, epochs), and test errors."""
+    results = [records.result_of(run, **arguments, seed=seed) for seed in budget.seeds]
+    losses = np.array([result["losses"] for result in results])
+    errors = np.array([result["test_mse"] for result in results])
+    return losses, errors
+
+
+keras_losses, keras_errors = over_seeds(constant_rate, library="keras", rate=1e-3)
+pytorch_losses, pytorch_errors = over_seeds(constant_rate, library="pytorch", rate=1e-3)
+print(f"loss at the end, seed 1: trained here {losses_seen[-1]:.5f}, ", end="")
+print(f"recorded {keras_losses[0, -1]:.5f}")
 
 # %%
 lecture_epochs = [1, 2, 3, 4, 5, 10, 15, 20]
@@ -715,6 +746,7 @@ if lesson.on_mnist(images):
 if lesson.full():
     assert keras_losses[:, -1].max() < pytorch_losses[:, -1].min()
 if lesson.on_mnist(images):
+    assert abs(losses_seen[-1] / keras_losses[0, -1] - 1) < 0.1
     ratio = pytorch_losses[:, np.array(lecture_epochs) - 1] / lecture_losses
     assert np.abs(ratio - 1).max() < 0.10
     assert 0.6 < explained < 0.9
@@ -759,7 +791,7 @@ ax = plots.curves(
     some_steps / steps_per_epoch,
     {
         "schedule, peak 0.005": rates,
-        "constant 0.005": 5e-3,
+        "constant 0.0025, its average": 2.5e-3,
         "constant 0.001 (lecture)": 1e-3,
     },
     xlabel="epoch",
@@ -802,13 +834,12 @@ print("so compare it with the constant rate 0.001, which is the lecture's")
 
 # %% [markdown]
 # How large should the peak be? The validation images choose it: we train on the training
-# images alone, once with each of three peaks (at full budget), and watch both losses.
+# images alone, once with each of four peaks (at full budget), and watch both losses.
+
 
 # %%
-peak_errors = {}
-peak_losses = {}
-for peak in budget.peaks:
-    print(f"peak {peak:g}:")
+def with_peak(peak):
+    """Train on the training images alone: the losses, and the validation error."""
     keras.utils.set_random_seed(1)
     autoencoder = deep_autoencoder("keras")
     autoencoder.compile(
@@ -816,7 +847,7 @@ for peak in budget.peaks:
         loss="mse",
         **training.fast_settings(),
     )
-    peak_losses[peak] = autoencoder.fit(
+    history = autoencoder.fit(
         x_train,
         x_train,
         epochs=budget.epochs,
@@ -824,8 +855,15 @@ for peak in budget.peaks:
         validation_data=(x_val, x_val),
         verbose=0,
         callbacks=[training.Progress()],
-    ).history
-    peak_errors[peak] = evaluation.mse(x_val, autoencoder.reconstruct(x_val))
+    )
+    error = evaluation.mse(x_val, autoencoder.reconstruct(x_val))
+    return {**history.history, "val_mse": error}
+
+
+of_peaks = {
+    peak: records.result_of(with_peak, peak=peak) for peak in (*budget.peaks, 2e-2)
+}
+peak_errors = {peak: result["val_mse"] for peak, result in of_peaks.items()}
 lesson.Table(
     ("peak", "validation MSE"),
     [(f"{peak:g}", error) for peak, error in peak_errors.items()],
@@ -835,8 +873,8 @@ lesson.Table(
 plots.curves(
     None,
     {
-        "training images": peak_losses[5e-3]["loss"],
-        "validation images": peak_losses[5e-3]["val_loss"],
+        "training images": of_peaks[5e-3]["loss"],
+        "validation images": of_peaks[5e-3]["val_loss"],
     },
     xlabel="epoch",
     ylabel="MSE (per pixel)",
@@ -846,36 +884,52 @@ plots.curves(
 plt.show()
 
 # %% [markdown]
-# The two larger peaks are equally good, and we take 0.005. (We did not try a still larger
-# one.) The validation loss falls with the training loss until the
+# The two peaks in the middle are equally good, and better than a smaller and a larger one. We
+# take 0.005. The validation loss falls with the training loss until the
 # end and stays close to it, so there is hardly any overfitting.
 #
-# To see what each of the two changes does we train, again on all images, with all four
-# combinations: the lecture's rate and this one, which is five times as large, each constant and
-# as the peak of a schedule. Layers, initial weights, batches and epochs stay what they were.
-# The two that are only there for the comparison are trained from one seed.
+# Two things have changed at once: the rate is larger, and it follows a schedule. Which of them
+# helps? We need four trainings, a smaller and a larger rate, each constant and with a schedule.
+# But what is the same rate for both? A schedule has only about half of its peak on average, so
+# one with the peak 0.001 takes smaller steps than the constant 0.001. We compare at equal
+# *averages*: the lecture's constant 0.001 with a schedule whose peak is 0.002, and the constant
+# 0.0025 with the peak 0.005 that we have chosen. (In exercise 1 you computed why.) Layers, initial
+# weights, batches and epochs stay what they were, and we train on all images again.
 #
 # > **Predict.** Order the four by their loss at the end.
 
+
 # %%
-scheduled, scheduled_losses = repeat("schedule, peak 0.005", "keras", schedule(5e-3))
-large, large_losses = repeat("constant 0.005", "keras", 5e-3, seeds=(1,))
-small, small_losses = repeat(
-    "schedule, peak 0.001", "keras", schedule(1e-3), seeds=(1,)
-)
+def with_schedule(peak, seed):
+    """Train a deep model with the schedule: its losses, and its test error."""
+    autoencoder, losses = train_deep("keras", schedule(peak), seed)
+    return {"losses": losses, "test_mse": test_error(autoencoder)}
+
+
+large_losses, large_errors = over_seeds(constant_rate, library="keras", rate=2.5e-3)
+small_losses, small_errors = over_seeds(with_schedule, peak=2e-3)
+scheduled_losses, scheduled_errors = over_seeds(with_schedule, peak=5e-3)
+
+# %% [markdown]
+# The best of the four we train here as well, because later we want to look at what it draws.
+
+# %%
+deep, deep_losses = train_deep("keras", schedule(5e-3), seed=1)
+print(f"loss at the end, seed 1: trained here {deep_losses[-1]:.5f}, ", end="")
+print(f"recorded {scheduled_losses[0, -1]:.5f}")
 
 # %%
 plots.curves(
     None,
     {
         "constant 0.001 (lecture)": keras_losses.mean(axis=0),
-        "constant 0.005 (one seed)": large_losses.mean(axis=0),
-        "schedule, peak 0.001 (one seed)": small_losses.mean(axis=0),
-        "schedule, peak 0.005": scheduled_losses.mean(axis=0),
+        "schedule, average 0.001": small_losses.mean(axis=0),
+        "constant 0.0025": large_losses.mean(axis=0),
+        "schedule, average 0.0025": scheduled_losses.mean(axis=0),
     },
     xlabel="epoch",
     ylabel="training MSE (per pixel)",
-    title="Two learning rates, constant and with a schedule",
+    title="Two average rates, constant and with a schedule (means over the seeds)",
     log="y",
 )
 plt.show()
@@ -892,46 +946,61 @@ lesson.Table(
     ("learning rate", "training MSE of the last epoch"),
     [
         ("constant 0.001 (lecture)", show(keras_losses[:, -1])),
-        ("constant 0.005", show(large_losses[:, -1])),
-        ("schedule, peak 0.001", show(small_losses[:, -1])),
-        ("schedule, peak 0.005", show(scheduled_losses[:, -1])),
+        ("schedule, peak 0.002, average 0.001", show(small_losses[:, -1])),
+        ("constant 0.0025", show(large_losses[:, -1])),
+        ("schedule, peak 0.005, average 0.0025", show(scheduled_losses[:, -1])),
     ],
 )
 
 # %% [markdown]
 # **What to notice**
-# - The large rate with the schedule ends lowest, by much more than its seeds differ (the number
-#   after ± is their standard deviation). With the large constant rate the loss falls faster at
-#   first, but ends only a little lower than with the lecture's rate, by about as much as seeds
-#   differ. With the lecture's rate as the peak of the schedule the loss ends even higher than
-#   with that rate held constant (one seed each). At equal peaks, only the large rate and the
-#   schedule together lowered the loss much.
-# - But is an equal peak a fair comparison? A schedule has only about half of its peak rate on
-#   average, so the one with the peak 0.001 took smaller steps than the constant rate. At an
-#   equal average rate the schedule is ahead by itself: the peak 0.002 in the table further up
-#   averages about 0.001, and its training loss ended about an eighth below that of the
-#   constant 0.001 (one seed, and 5,000 training images fewer).
-# - So both explanations hold a part of the truth: the schedule lowers the loss by itself, and
-#   then a larger peak lowers it further. We did not look for the best constant rate, so how
-#   large each part is we cannot say. (Exercise 1 asks which constant rate would be the fair
-#   rival of the best schedule.)
+# - At an equal average rate the schedule ends lower than the constant rate, by about an eighth at
+#   0.001 and by about a fifth at 0.0025 (the number after ± is the standard deviation over the
+#   seeds, and the differences are much larger). So the schedule helps by itself.
+# - The larger rate helps by itself, too: by about a tenth where the rate is constant. Each of the
+#   two alone brings the loss to nearly the same value.
+# - Together they lower it by more than a quarter, a little more than both parts would if each
+#   took its own share. A guess is that the schedule can use a large rate better, because its
+#   steps become small in the end.
+# - It would be wrong to say that 0.0025 is the best constant rate, or that no other schedule does
+#   better. We compared two rates, and looked for the best peak only.
 
 # %%
 assert scheduled_losses[:, -1].max() < keras_losses[:, -1].min()
 if lesson.on_mnist(images):
-    gap = peak_losses[5e-3]["val_loss"][-1] / peak_losses[5e-3]["loss"][-1]
-    assert 1 < gap < 1.1
-    assert peak_losses[5e-3]["val_loss"][-1] == min(peak_losses[5e-3]["val_loss"])
-    assert peak_errors[2e-3] > 1.02 * max(peak_errors[5e-3], peak_errors[1e-2])
+    assert abs(deep_losses[-1] / scheduled_losses[0, -1] - 1) < 0.1
+    of_5e3 = of_peaks[5e-3]
+    assert 1 < of_5e3["val_loss"][-1] / of_5e3["loss"][-1] < 1.1
+    assert of_5e3["val_loss"][-1] == min(of_5e3["val_loss"])
+    of_middle = max(peak_errors[5e-3], peak_errors[1e-2])
+    assert min(peak_errors[2e-3], peak_errors[2e-2]) > 1.1 * of_middle
     assert abs(peak_errors[5e-3] / peak_errors[1e-2] - 1) < 0.03
-    assert peak_losses[2e-3]["loss"][-1] < keras_losses[:, -1].min()
-    at_equal_average = peak_losses[2e-3]["loss"][-1] / keras_losses[:, -1].mean()
-    assert 0.84 < at_equal_average < 0.92  # "about an eighth"
-    assert large_losses[0, -1] < keras_losses[:, -1].mean()
-    assert scheduled_losses[:, -1].max() < 0.9 * large_losses[:, -1].min()
-    assert scheduled_losses[:, -1].max() < 0.9 * small_losses[:, -1].min()
-    assert large_losses[0, -1] > 0.9 * keras_losses[:, -1].mean()
-    assert small_losses[0, -1] > keras_losses[:, -1].max()
+    ends = {
+        name: losses[:, -1].mean()
+        for name, losses in {
+            "small": keras_losses,
+            "small, schedule": small_losses,
+            "large": large_losses,
+            "large, schedule": scheduled_losses,
+        }.items()
+    }
+    by_schedule = 1 - ends["small, schedule"] / ends["small"]
+    by_schedule_of_large = 1 - ends["large, schedule"] / ends["large"]
+    by_rate = 1 - ends["large"] / ends["small"]
+    assert 0.10 < by_schedule < 0.15
+    assert 0.17 < by_schedule_of_large < 0.23
+    assert 0.08 < by_rate < 0.13
+    assert abs(ends["large"] / ends["small, schedule"] - 1) < 0.03
+    by_both = 1 - ends["large, schedule"] / ends["small"]
+    assert 0.25 < by_both < 0.31
+    assert by_both > 1 - (1 - by_schedule) * (1 - by_rate)
+    for better, worse in (
+        (small_losses, keras_losses),
+        (large_losses, keras_losses),
+        (scheduled_losses, small_losses),
+        (scheduled_losses, large_losses),
+    ):
+        assert better[:, -1].max() < worse[:, -1].min()
 
 # %% [markdown]
 # From now on the lessons use the package's function `training.train`, which does what
@@ -1261,10 +1330,8 @@ if lesson.on_mnist(images):
 # > **Predict.** Halfway between two images, what does the cross-fade show? What do you
 # > expect of the decoder, between two images of one digit and between two digits?
 
+
 # %%
-deep = scheduled[0]  # the model of the first seed
-
-
 def partner(i, same_class):
     """Index of the next test image after i that shows the same digit, or another."""
     matches = images.y_test == images.y_test[i]
@@ -1321,13 +1388,7 @@ for words, same_class in (("Within a class", True), ("Across classes", False)):
 # We measure the models on the test images, which no choice has used. For comparison we add
 # PCA with gain and offset.
 
-
 # %%
-def test_errors(trained):
-    """The test MSE of each model of a list."""
-    return np.array([evaluation.mse(x_test, m.reconstruct(x_test)) for m in trained])
-
-
 test_mse = {
     "average image (baseline)": np.array(
         [evaluation.mse(x_test, np.broadcast_to(average_image, x_test.shape))]
@@ -1335,12 +1396,12 @@ test_mse = {
     "PCA with gain and offset": np.array(
         [evaluation.mse(x_test, pca_with_gain(x_test))]
     ),
-    "two layers, constant 0.001": test_errors([packaged]),
-    "deep, constant 0.001, PyTorch's initialisation": test_errors(as_pytorch),
-    "deep, constant 0.001": test_errors(as_keras),
-    "deep, constant 0.005": test_errors(large),
-    "deep, schedule, peak 0.001": test_errors(small),
-    "deep, schedule, peak 0.005": test_errors(scheduled),
+    "two layers, constant 0.001": np.array([test_error(packaged)]),
+    "deep, constant 0.001, PyTorch's initialisation": pytorch_errors,
+    "deep, constant 0.001": keras_errors,
+    "deep, schedule, average 0.001": small_errors,
+    "deep, constant 0.0025": large_errors,
+    "deep, schedule, average 0.0025": scheduled_errors,
 }
 lesson.Table(
     ("32 values", "test MSE"),
@@ -1350,8 +1411,6 @@ lesson.Table(
 # %%
 pca_errors = test_mse["PCA with gain and offset"]
 two_layer_error = test_mse["two layers, constant 0.001"][0]
-constant_errors = test_mse["deep, constant 0.001"]
-scheduled_errors = test_mse["deep, schedule, peak 0.005"]
 plots.image_rows(
     {
         "test image": x_test[:8],
@@ -1373,28 +1432,30 @@ plt.show()
 #   for each image. The same model at the lecture's constant rate
 #   already covers almost three quarters of the way from PCA's error to that of the best
 #   model, and with PyTorch's initialisation about half.
-# - The constant larger rate, and the schedule with the lecture's rate as its peak, are no
-#   improvement on test images (one seed each).
+# - On test images the four combinations of rate and schedule come in the same order as on
+#   training images, with nearly the same distances.
 # - It would be wrong to say that the deep model's *code* must then be twice as good. That is
 #   the question of the second part.
 
 # %%
-assert scheduled_errors.max() < constant_errors.min()
+assert scheduled_errors.max() < keras_errors.min()
 if lesson.on_mnist(images):
+    assert abs(test_error(deep) / scheduled_errors[0] - 1) < 0.1
     assert scheduled_errors.max() <= 0.0056
     assert scheduled_errors.max() < 0.5 * pca_errors.min()
-    assert constant_errors.max() <= 0.0080
+    assert keras_errors.max() <= 0.0080
+    assert keras_errors.max() < pytorch_errors.min()
     way = pca_errors[0] - scheduled_errors.mean()
-    by_pytorch = test_mse["deep, constant 0.001, PyTorch's initialisation"]
-    assert 0.65 < (pca_errors[0] - constant_errors.mean()) / way < 0.78
-    assert 0.4 < (pca_errors[0] - by_pytorch.mean()) / way < 0.6
-    assert (
-        constant_errors.max()
-        < test_mse["deep, constant 0.001, PyTorch's initialisation"].min()
-    )
-    for name in ("deep, constant 0.005", "deep, schedule, peak 0.001"):
-        assert scheduled_errors.max() < 0.9 * test_mse[name][0]
-        assert test_mse[name][0] > constant_errors.mean()
+    assert 0.65 < (pca_errors[0] - keras_errors.mean()) / way < 0.78
+    assert 0.4 < (pca_errors[0] - pytorch_errors.mean()) / way < 0.6
+    for errors, losses in (
+        (keras_errors, keras_losses),
+        (small_errors, small_losses),
+        (large_errors, large_losses),
+        (scheduled_errors, scheduled_losses),
+    ):
+        assert abs(errors.mean() / losses[:, -1].mean() - 1) < 0.03
+    assert scheduled_errors.max() < min(small_errors.min(), large_errors.min())
 
 # %% [markdown]
 # Here the first part ends. If you stop here, read the summary at the end, but do not run the
@@ -1407,25 +1468,30 @@ if lesson.on_mnist(images):
 #
 # Would the two layers have come as close as the deep model, if they had been trained with the
 # schedule? We give them the same images and the same number of epochs, and choose the peak of
-# their schedule in the same way as that of the deep model, among the same three values and a
-# larger one.
+# their schedule in the same way as that of the deep model, among the same four values.
 
 
 # %%
-def train_two_layers(peak, x):
-    """The two-layer autoencoder, trained on the images x: it, and Keras's history."""
-    keras.utils.set_random_seed(1)
+def train_two_layers(peak, x, seed):
+    """The two-layer autoencoder, trained on the images x: it, and its losses."""
+    keras.utils.set_random_seed(seed)
     autoencoder = models.dense_autoencoder(
         image_shape, hidden_units=(), latent_dim=32, latent_activation="relu"
     )
-    print(f"two layers, peak {peak:g}:")
-    return autoencoder, train_deep(autoencoder, schedule(peak), x)
+    history = fit_as_lecture(autoencoder, schedule(peak), x)
+    return autoencoder, history.history["loss"]
 
 
-shallow_errors = {}
-for peak in (*budget.peaks, 2e-2):
-    autoencoder, _ = train_two_layers(peak, x_train)
-    shallow_errors[peak] = evaluation.mse(x_val, autoencoder.reconstruct(x_val))
+def two_layers_validated(peak):
+    """The validation error of the two layers, trained on the training images."""
+    autoencoder, _ = train_two_layers(peak, x_train, seed=1)
+    return evaluation.mse(x_val, autoencoder.reconstruct(x_val))
+
+
+shallow_errors = {
+    peak: records.result_of(two_layers_validated, peak=peak)
+    for peak in (*budget.peaks, 2e-2)
+}
 shallow_peak = min(shallow_errors, key=shallow_errors.get)
 lesson.Table(
     ("two layers: peak", "validation MSE"),
@@ -1433,14 +1499,18 @@ lesson.Table(
     digits=5,
 )
 
+
 # %%
-shallow, history = train_two_layers(shallow_peak, x_all)
-shallow_loss = history.history["loss"][-1]
-print(f"two layers, with the schedule: training MSE {shallow_loss:.4f}")
-print(
-    f"deep model, with the schedule: training MSE {scheduled_losses[:, -1].mean():.4f}"
-)
-more_weights = scheduled[0].count_params() / shallow.count_params()
+def two_layers_with_schedule(peak, seed):
+    """Train the two layers on all images: their losses, and their test error."""
+    autoencoder, losses = train_two_layers(peak, x_all, seed)
+    return {"losses": losses, "test_mse": test_error(autoencoder)}
+
+
+shallow_losses, shallow_test = over_seeds(two_layers_with_schedule, peak=shallow_peak)
+print(f"two layers, schedule: training MSE {show(shallow_losses[:, -1])}")
+print(f"deep model, schedule: training MSE {show(scheduled_losses[:, -1])}")
+more_weights = deep.count_params() / packaged.count_params()
 print(f"parameters of the deep model over those of the two layers: {more_weights:.1f}")
 
 # %% [markdown]
@@ -1453,7 +1523,7 @@ print(f"parameters of the deep model over those of the two layers: {more_weights
 
 # %%
 if lesson.on_mnist(images):
-    assert scheduled_losses[:, -1].max() < 0.7 * shallow_loss
+    assert scheduled_losses[:, -1].max() < 0.7 * shallow_losses[:, -1].min()
 
 # %% [markdown]
 # ### Is it the code, or the decoder?
@@ -1463,11 +1533,10 @@ if lesson.on_mnist(images):
 # keep PCA's code, and train only a decoder for it. We train two such decoders from new random
 # weights. One has the same layers as the deep model's decoder, 32-64-128-784, and we call it
 # the *deep decoder*. The other is a single layer with a sigmoid. Each gets a schedule of the
-# same shape and as many epochs as the deep model. The deep decoder keeps the peak that was
-# chosen for the deep model. For the single layer another peak may be better, so we choose one
-# on the validation images. And the other way round, we give the deep model's code to the best
-# linear decoder: the weights with the lowest MSE on the training images, computed directly
-# (***least squares***), and then helped by gain, offset and clipping as PCA is.
+# same shape and as many epochs as the deep model, and its peak is chosen on the validation
+# images, as that of the deep model was. And the other way round, we give the deep model's code
+# to the best linear decoder: the weights with the lowest MSE on the training images, computed
+# directly (***least squares***), and then helped by gain, offset and clipping as PCA is.
 #
 # The figure shows the four combinations of PCA's and the deep model's halves.
 
@@ -1526,7 +1595,6 @@ def pca_code(x):
 
 def decoder_for_pca(hidden_units, peak, x, seed):
     """A decoder that has learned to draw the images x from PCA's code."""
-    print(f"decoder {hidden_units or 'of one layer'}, peak {peak:g}, seed {seed}:")
     keras.utils.set_random_seed(seed)
     decoder = models.dense_decoder(image_shape, hidden_units, latent_dim=32)
     decoder.compile(
@@ -1545,55 +1613,77 @@ def decoder_for_pca(hidden_units, peak, x, seed):
     return decoder
 
 
-one_layer_errors = {}
-for peak in budget.decoder_peaks:
-    decoder = decoder_for_pca((), peak, x_train, seed=1)
-    one_layer_errors[peak] = evaluation.mse(
-        x_val, decoder.predict(pca_code(x_val), verbose=0)
-    )
+def decoder_validated(hidden_units, peak):
+    """The validation error of a decoder that has seen the training images."""
+    decoder = decoder_for_pca(hidden_units, peak, x_train, seed=1)
+    return evaluation.mse(x_val, decoder.predict(pca_code(x_val), verbose=0))
+
+
+one_layer_errors = {
+    peak: records.result_of(decoder_validated, hidden_units=(), peak=peak)
+    for peak in budget.decoder_peaks
+}
+deep_errors = {
+    peak: records.result_of(decoder_validated, hidden_units=(64, 128), peak=peak)
+    for peak in (*budget.peaks, 2e-2, 4e-2)
+}
 one_layer_peak = min(one_layer_errors, key=one_layer_errors.get)
+deep_peak = min(deep_errors, key=deep_errors.get)
 lesson.Table(
-    ("one layer on PCA's code: peak", "validation MSE"),
-    [(f"{peak:g}", error) for peak, error in one_layer_errors.items()],
+    ("decoder on PCA's code", "peak", "validation MSE"),
+    [
+        *[
+            ("one layer", f"{peak:g}", error)
+            for peak, error in one_layer_errors.items()
+        ],
+        *[("deep", f"{peak:g}", error) for peak, error in deep_errors.items()],
+    ],
     digits=5,
 )
 
+
 # %%
-decoder = decoder_for_pca((), one_layer_peak, x_all, seed=1)
-one_layer = [decoder.predict(pca_code(x_test), verbose=0)]
-deep_decoder = []
-for seed in budget.seeds:
-    decoder = decoder_for_pca((64, 128), 5e-3, x_all, seed)
-    deep_decoder.append(decoder.predict(pca_code(x_test), verbose=0))
+def decoder_tested(hidden_units, peak, seed):
+    """The test error of a decoder that has seen all images."""
+    decoder = decoder_for_pca(hidden_units, peak, x_all, seed)
+    return evaluation.mse(x_test, decoder.predict(pca_code(x_test), verbose=0))
 
 
+one_layer_test = [
+    records.result_of(decoder_tested, hidden_units=(), peak=one_layer_peak, seed=seed)
+    for seed in budget.seeds
+]
+deep_decoder_test = [
+    records.result_of(decoder_tested, hidden_units=(64, 128), peak=deep_peak, seed=seed)
+    for seed in budget.seeds
+]
+deep_decoder = decoder_for_pca((64, 128), deep_peak, x_all, seed=1)  # for its pictures
+
+
+# %%
 def with_ones(z):
     """Codes with a column of ones, for the constant of a linear decoder."""
     return np.concatenate([z, np.ones((len(z), 1))], axis=1)
 
 
-linear_decoder = []
-for autoencoder in scheduled:
-    z = with_ones(autoencoder.encode(x_all))
-    weights = np.linalg.lstsq(z, x_all.reshape(len(x_all), n_pixels))[0]
-    drawn = (with_ones(autoencoder.encode(x_test)) @ weights).reshape(x_test.shape)
-    again = (z[:5_000] @ weights).reshape(-1, *image_shape)
-    its_gain, its_offset = evaluation.fit_gain_offset(again, x_all[:5_000], clip=(0, 1))
-    linear_decoder.append(np.clip(its_gain * drawn + its_offset, 0, 1))
+z = with_ones(deep.encode(x_all))
+weights = np.linalg.lstsq(z, x_all.reshape(len(x_all), n_pixels))[0]
+again = (z[:5_000] @ weights).reshape(-1, *image_shape)
+its_gain, its_offset = evaluation.fit_gain_offset(again, x_all[:5_000], clip=(0, 1))
+drawn = (with_ones(deep.encode(x_test)) @ weights).reshape(x_test.shape)
+linear_decoder_test = evaluation.mse(
+    x_test, np.clip(its_gain * drawn + its_offset, 0, 1)
+)
 
 # %%
 # No choice was made on the test images, so they may judge here.
-reconstructions = {
-    ("PCA's", "linear, gain and offset"): [pca_with_gain(x_test)],
-    ("PCA's", "one trained layer, sigmoid"): one_layer,
-    ("PCA's", "deep"): deep_decoder,
-    ("of the two layers", "one layer, sigmoid"): [shallow.reconstruct(x_test)],
-    ("of the deep model", "linear, gain and offset"): linear_decoder,
-    ("of the deep model", "deep: its own"): [m.reconstruct(x_test) for m in scheduled],
-}
 ladder = {
-    pair: np.array([evaluation.mse(x_test, x_hat) for x_hat in x_hats])
-    for pair, x_hats in reconstructions.items()
+    ("PCA's", "linear, gain and offset"): pca_errors,
+    ("PCA's", "one trained layer, sigmoid"): np.array(one_layer_test),
+    ("PCA's", "deep"): np.array(deep_decoder_test),
+    ("of the two layers", "one layer, sigmoid"): shallow_test,
+    ("of the deep model", "linear, gain and offset"): np.array([linear_decoder_test]),
+    ("of the deep model", "deep: its own"): scheduled_errors,
 }
 lesson.Table(
     ("code of 32 values", "decoder", "test MSE"),
@@ -1635,16 +1725,20 @@ plots.describe(figure, f"A bar for each pair of a code and a decoder: {words}.")
 plt.show()
 
 # %%
-rows = {"test image": x_test[:8]}
+x_some = x_test[:8]
+drawn_by = {
+    "PCA, linear decoder": (pca_with_gain(x_some), pca_errors),
+    "PCA, deep decoder": (
+        deep_decoder.predict(pca_code(x_some), verbose=0),
+        ladder["PCA's", "deep"],
+    ),
+    "deep model": (deep.reconstruct(x_some), scheduled_errors),
+}
+rows = {"test image": x_some}
 error_rows = {}
-for name, pair in {
-    "PCA, linear decoder": ("PCA's", "linear, gain and offset"),
-    "PCA, deep decoder": ("PCA's", "deep"),
-    "deep model": ("of the deep model", "deep: its own"),
-}.items():
-    x_hat = reconstructions[pair][0][:8]
-    rows[f"{name}\nmean MSE {ladder[pair].mean():.4f}"] = x_hat
-    error_rows[f"|error| x 3:\n{name}"] = 3 * np.abs(x_hat - x_test[:8])
+for name, (x_hat, its_errors) in drawn_by.items():
+    rows[f"{name}\nmean MSE {its_errors.mean():.4f}"] = x_hat
+    error_rows[f"|error| x 3:\n{name}"] = 3 * np.abs(x_hat - x_some)
 plots.image_rows(
     rows | error_rows,
     title="A better decoder, and a code trained with it (mean MSE of all test images)",
@@ -1668,17 +1762,16 @@ if lesson.full():
 # - A better decoder alone closes most of the gap between PCA and the deep model: PCA's code
 #   stays as it is, and only its linear decoder is replaced by a deep one. In the same way, a
 #   trained layer with a sigmoid on PCA's code closes most of the gap between PCA and the
-#   two-layer autoencoder (one seed each).
+#   two-layer autoencoder.
 # - A part of the gap remains. The code that was trained together with its decoder has a
-#   clearly lower error than PCA's code with a decoder of the same layers. (The true
-#   difference may be smaller: the peak was chosen for the deep model, not for the decoder on
-#   PCA's code.)
+#   clearly lower error than PCA's code with a decoder of the same layers, although each had a
+#   peak of its own. (We tried four peaks for the deep model and five for that decoder.)
 # - How much of the lead we attribute to the decoder depends on which half we exchange first.
-#   If we exchange the code first and keep a linear decoder, the error even rises. Before gain,
-#   offset and clipping this had to be so on the training images, since no code of 32 values
-#   gives a linear decoder a lower error there than PCA's; after them, and on test images, it is
-#   what we measured. What an encoder finds is worth something only together with a decoder that
-#   can use it.
+#   If we exchange the code first and keep a linear decoder, the error even rises (one seed).
+#   Before gain, offset and clipping this had to be so on the training images, since no code of
+#   32 values gives a linear decoder a lower error there than PCA's; after them, and on test
+#   images, it is what we measured. What an encoder finds is worth something only together with
+#   a decoder that can use it.
 # - It would be wrong to say that this autoencoder has its low error because its code is so
 #   much better than PCA's. (This is about the squared error with 32 values. The map above, of
 #   another autoencoder with two values, was judged by another measure: its code told much
@@ -1686,12 +1779,9 @@ if lesson.full():
 
 # %%
 if lesson.on_mnist(images):
-    assert 0.6 < by_decoder < 0.9
+    assert 0.8 < by_decoder < 0.92
     assert 0.6 < by_one_layer < 0.9
-    with_deep_decoder = ladder["PCA's", "deep"]
-    assert ladder["of the deep model", "deep: its own"].max() < 0.85 * min(
-        with_deep_decoder
-    )
+    assert scheduled_errors.max() < 0.9 * ladder["PCA's", "deep"].min()
     with_linear_decoder = ladder["of the deep model", "linear, gain and offset"]
     assert 1.1 < with_linear_decoder.mean() / of_pca < 1.25
 
@@ -1736,7 +1826,7 @@ one_and_three = lopsided(32)
 if one_and_three is None:
     print("Write the model first.")
 else:
-    train_deep(one_and_three, schedule(5e-3))
+    fit_as_lecture(one_and_three, schedule(5e-3), x_all)
     error = evaluation.mse(x_test, one_and_three.predict(x_test, verbose=0))
     print(f"one layer in the encoder, three in the decoder: test MSE {error:.5f}")
 
@@ -1744,13 +1834,13 @@ else:
 closed = (of_deep_decoder - error) / (of_deep_decoder - of_deep_model)
 if lesson.on_mnist(images):
     print(f"of the gap between PCA's code and the deep model, closed: {closed:.0%}")
-    assert 0.6 < closed < 0.9
+    assert 0.35 < closed < 0.65
 
 # %% [markdown] tags=["solution"]
-# So most of what was better about the trained code is reached by a single linear layer, if
-# it is trained together with a deep decoder. Perhaps it has learned another projection than
-# PCA's, one that suits this decoder; we have not compared the two. The layers of the deep
-# encoder add the rest.
+# So about half of what was better about the trained code is reached by a single linear layer, if
+# it is trained together with a deep decoder (from one seed, at the deep model's peak). Perhaps
+# it has learned another projection than PCA's, one that suits this decoder; we have not
+# compared the two. The layers of the deep encoder add the rest.
 
 # %% [markdown]
 # ## The numbers of this lesson
@@ -1762,7 +1852,7 @@ if lesson.on_mnist(images):
 
 
 # %% tags=["numbers"]
-test_mse["two layers, schedule"] = test_errors([shallow])
+test_mse["two layers, schedule"] = shallow_test
 test_mse["PCA's code, one layer with a sigmoid"] = ladder[
     "PCA's", "one trained layer, sigmoid"
 ]
@@ -1772,7 +1862,7 @@ test_mse["PCA, clipped"] = np.array([evaluation.mse(x_test, x_hat)])
 test_mse["2 values: PCA with gain and offset"] = np.array(
     [evaluation.mse(x_test, pca_2(x_test))]
 )
-test_mse["2 values: autoencoder"] = test_errors([flat])
+test_mse["2 values: autoencoder"] = np.array([test_error(flat)])
 in_order = sorted(test_mse, key=lambda name: -test_mse[name].mean())
 lesson.Table(
     ("model (32 values, if not said)", "test MSE"),
@@ -1781,8 +1871,7 @@ lesson.Table(
 
 # %%
 if lesson.on_mnist(images):
-    two_layers = test_mse["two layers, schedule"]
-    assert scheduled_errors.max() < 0.7 * two_layers[0]
+    assert scheduled_errors.max() < 0.7 * shallow_test.min()
 
 # %% [markdown]
 # ## Open project: share the weights
@@ -1824,7 +1913,7 @@ lesson.Table(
             "two layers, schedule",
             "deep, constant 0.001",
             "PCA's code, deep decoder",
-            "deep, schedule, peak 0.005",
+            "deep, schedule, average 0.0025",
         )
     ],
 )
