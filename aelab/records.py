@@ -19,6 +19,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from sklearn.base import BaseEstimator
 
 __all__ = ["begin", "result_of", "save"]
 
@@ -31,8 +32,8 @@ def result_of(run, **settings):
     """What a function returned when it was recorded, or what it returns now.
 
     A function is known by its code, by that of the functions beside it that it calls,
-    and by the numbers, texts and arrays that these use. The code of libraries is not
-    looked at, nor are comments.
+    and by the numbers, texts, arrays, layers and settings of estimators that these use.
+    What is not looked at: the code of libraries, the backend, models, and comments.
 
     Args:
         run: Function of a module or a notebook. JSON must be able to hold its result:
@@ -167,6 +168,13 @@ def _content(value):
         config = value.get_config()
         own = sorted(config.keys() - {"name", "dtype", "trainable"})
         return type(value).__name__, [(key, config[key]) for key in own]
+    if isinstance(value, BaseEstimator):  # what it was told and what it counted
+        told = {
+            key: setting
+            for key, setting in vars(value).items()
+            if isinstance(setting, int | str)
+        }
+        return type(value).__name__, sorted(told.items())
     return None
 
 

@@ -13,7 +13,9 @@ from aelab import records
 CODE = """
 import numpy as np
 from aelab import corruption
+from sklearn.decomposition import PCA
 
+pca = PCA(1).fit(np.eye(3))
 x = np.arange(6.0)
 n_runs = 0
 rate = 0.5
@@ -26,7 +28,7 @@ def study(seed):
     '''The mean of all values, and the values.'''
     global n_runs
     n_runs += 1
-    assert layers
+    assert layers and pca
     return {"mean": np.mean(x) + seed, "curve": scaled(x), "epochs": budget.epochs}
 """
 N_RUNS_IS_NO_INPUT = "    global n_runs\n    n_runs += 1\n"
@@ -84,6 +86,8 @@ def test_what_was_recorded_is_read_with_its_date_and_not_run(notebook, capsys):
         ("arange(6.0)", "arange(6.0)[::-1]"),  # an array, of the same sum
         ("Gaussian(0.5)", "Gaussian(0.6)"),  # a layer
         ("[np.ones(2)]", "[np.zeros(2)]"),
+        ("PCA(1)", "PCA(1, whiten=True)"),
+        ("np.eye(3)", "np.eye(4)"),  # an estimator that has seen other data
         ("plus=rate * x", "plus=rate * x[::-1]"),  # an argument's default
     ],
 )
