@@ -7,12 +7,11 @@
 # again from that description alone. A neural network can find such a description by itself,
 # although nobody tells it what a digit is. On MNIST, a standard collection of 70,000 such
 # images, its error with 32 values for each image is less than half of that of principal
-# component analysis, the classical method. A second part exchanges the encoder and the decoder
-# one at a time, to find out how much of this lead a better decoder reaches with PCA's code.
+# component analysis, the classical method. A second part asks where this lead comes from: from
+# better values, or from a better way to draw an image from them.
 #
-# **You will** train a network that squeezes a digit into 32 values and draws it again,
-# and find out what its encoder and its decoder each
-# contribute to its lead over simpler methods.
+# **You will** train a network that squeezes a digit into 32 values and draws it again, compare it
+# fairly with simpler methods, and find out where its lead comes from.
 #
 # **You will learn to**
 # - build an encoder and a decoder in plain Keras and train them without labels;
@@ -383,7 +382,7 @@ plt.show()
 # %% [markdown]
 # **What to notice**
 # - Hardly any pattern is a digit. Most are faint mixtures of red and blue spread over the
-#   middle of the image; a few are one strong blob or arc in one place.
+#   middle of the image; in some of them one spot or arc is stronger than the rest.
 # - In the last figure, which replaces the values in one order of many and shows three images,
 #   the digits can be recognised only when eight or more of the values are the image's own. So
 #   it seems that what the code says about a digit is spread over many of them. Nothing in the
@@ -475,7 +474,7 @@ plt.show()
 # the result is ***clipped***. And before the clipping we multiply all pixels by a
 # ***gain*** and add an ***offset***, the two numbers for which the error on training images is
 # lowest, estimated on 5,000 of them. With a gain above 1 more pixels are clipped to exactly
-# black or white. Most pixels are nearly black or nearly white, so this helps.
+# black or white. Most pixels are nearly black or nearly white, so this can help.
 #
 # > **Predict.** PCA with gain and offset and the two layers both have 32 values for each
 # > image. Which error is lower on images that neither has seen, and by how much?
@@ -653,18 +652,20 @@ as_keras, losses_seen = train_deep("keras", 1e-3, seed=1)
 # budget), with each of the two initialisations. We compare training losses, because those are
 # what the lecture printed, and keep the test error of each model for later.
 #
-# At full budget the comparisons of this lesson take about forty trainings, for which you would
-# wait a quarter of an hour or longer on two CPU cores. So each of them is written as a function
-# that returns only numbers, and is called through `records.result_of`. We have called them all
-# once, and their results came with the package. If the function, its arguments and the images are the
-# same as then, `result_of` reads the result and says when it was computed and how long it took.
-# If anything differs, because you have changed a line, chosen another budget or brought your own
-# images, it trains. (To train all of them yourself, run `records.begin()` before.) The model
-# above is there to check the records: trained from the same seed, it should have the same loss, up
-# to rounding.
+# At full budget the comparisons of this lesson take about forty trainings; together they took
+# the times that are printed below, more than half an hour on two CPU cores. So each of them is
+# written as a function that returns only numbers, and is called through `records.result_of`. We
+# have called them all once, and their results came with the package. If the function, its
+# arguments and the images are the same as then, `result_of` reads the result and says when it
+# was computed and how long it took. If one of these differs, because you have changed a line,
+# chosen another budget or brought your own images, it trains. (It does not notice another
+# backend, or a change in the package itself. To train everything yourself, run
+# `records.begin()` before the next cell.) The model above is there to check the records:
+# trained from the same seed, on the same backend and a similar machine, it should have nearly
+# the same loss; elsewhere the two may differ by as much as two seeds do.
 #
-# > **Predict.** Both initialisations are random. Will the two losses still differ after
-# > 20 epochs?
+# > **Predict.** Both initialisations are random. Which of them will have the lower loss after
+# > 20 epochs, or will the curves meet before?
 
 
 # %%
@@ -746,7 +747,9 @@ if lesson.on_mnist(images):
 if lesson.full():
     assert keras_losses[:, -1].max() < pytorch_losses[:, -1].min()
 if lesson.on_mnist(images):
-    assert abs(losses_seen[-1] / keras_losses[0, -1] - 1) < 0.1
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    nearly = 0.02 if on_tensorflow else 0.1  # elsewhere a seed draws other weights
+    assert abs(losses_seen[-1] / keras_losses[0, -1] - 1) < nearly
     ratio = pytorch_losses[:, np.array(lecture_epochs) - 1] / lecture_losses
     assert np.abs(ratio - 1).max() < 0.10
     assert 0.6 < explained < 0.9
@@ -885,7 +888,7 @@ plt.show()
 
 # %% [markdown]
 # The two peaks in the middle are equally good, and better than a smaller and a larger one. We
-# take 0.005. The validation loss falls with the training loss until the
+# take the smaller of the two, 0.005. The validation loss falls with the training loss until the
 # end and stays close to it, so there is hardly any overfitting.
 #
 # Two things have changed at once: the rate is larger, and it follows a schedule. Which of them
@@ -893,8 +896,9 @@ plt.show()
 # But what is the same rate for both? A schedule has only about half of its peak on average, so
 # one with the peak 0.001 takes smaller steps than the constant 0.001. We compare at equal
 # *averages*: the lecture's constant 0.001 with a schedule whose peak is 0.002, and the constant
-# 0.0025 with the peak 0.005 that we have chosen. (In exercise 1 you computed why.) Layers, initial
-# weights, batches and epochs stay what they were, and we train on all images again.
+# 0.0025 with the peak 0.005 that we have chosen. (You computed the first of these averages in
+# exercise 1.) Layers, initial weights, batches and epochs stay what they were, and we train on
+# all images again.
 #
 # > **Predict.** Order the four by their loss at the end.
 
@@ -959,16 +963,16 @@ lesson.Table(
 #   seeds, and the differences are much larger). So the schedule helps by itself.
 # - The larger rate helps by itself, too: by about a tenth where the rate is constant. Each of the
 #   two alone brings the loss to nearly the same value.
-# - Together they lower it by more than a quarter, a little more than both parts would if each
-#   took its own share. A guess is that the schedule can use a large rate better, because its
-#   steps become small in the end.
-# - It would be wrong to say that 0.0025 is the best constant rate, or that no other schedule does
-#   better. We compared two rates, and looked for the best peak only.
+# - Together they lower it by 28 %. If the two effects were independent, their factors would
+#   multiply and give about 22 %. So the schedule helps more at the larger rate. A guess at the
+#   reason: its steps become small in the end.
+# - It would be wrong to say that 0.0025 is the best constant rate. We chose only the peak of the
+#   schedule on validation images, and compared the constant rates that belong to two peaks.
 
 # %%
 assert scheduled_losses[:, -1].max() < keras_losses[:, -1].min()
 if lesson.on_mnist(images):
-    assert abs(deep_losses[-1] / scheduled_losses[0, -1] - 1) < 0.1
+    assert abs(deep_losses[-1] / scheduled_losses[0, -1] - 1) < nearly
     of_5e3 = of_peaks[5e-3]
     assert 1 < of_5e3["val_loss"][-1] / of_5e3["loss"][-1] < 1.1
     assert of_5e3["val_loss"][-1] == min(of_5e3["val_loss"])
@@ -1086,14 +1090,16 @@ plt.show()
 # - Where the regions of two digits meet, the decoder draws shapes that are no digits.
 #   Lesson 06 is about this.
 # - The axes have no meaning. If all codes were rotated, or stretched, and the first layer of
-#   the decoder undid it, the loss would be the same. So distances on the map mean little by
-#   themselves, either.
+#   the decoder undid it, the loss would be the same. So a distance on the map has no unit, and
+#   twice as far does not mean half as similar. Which points are *near* each other can still be
+#   useful, as the next cell shows.
 
 # %% [markdown]
 # Is such a map worth more than a simpler one? PCA with two components makes a map of
 # the same size (with gain and offset of its own). For each image we let the ten nearest of
 # the other points vote which digit it is (a ***k-nearest-neighbour classifier*** with k =
-# 10). Always answering with the most frequent digit is the trivial baseline.
+# 10). The neighbours are found by the distance between the codes as they are, not stretched.
+# Always answering with the most frequent digit is the trivial baseline.
 
 # %%
 pca_map = pca.transform(x_val.reshape(len(x_val), n_pixels))[:, :2]
@@ -1156,8 +1162,8 @@ plt.show()
 # %% [markdown]
 # **What to notice**
 # - The autoencoder's map tells much more about the digit than PCA's map of the same size or
-#   that of the untrained network. Both maps are stretched in the same way, so that neither
-#   looks better because of its scale.
+#   that of the untrained network (one seed). Both maps are stretched in the same way, so that
+#   neither looks better because of its scale.
 # - It would be wrong to say that the map separates all digits: those that look alike, such as
 #   4 and 9, lie on top of each other.
 
@@ -1236,7 +1242,7 @@ for name, chosen in {"lowest": order[:8], "highest": order[-8:]}.items():
 
 # %% [markdown]
 # **What to notice**
-# - The eight lowest errors all belong to a 1: one straight, fairly thick stroke. The highest
+# - The eight lowest errors all belong to a 1: one straight stroke. The highest
 #   belong mostly to digits with long, curved strokes.
 # - The average error says little about a single image: on unusual ones strokes are lost or
 #   blurred.
@@ -1302,8 +1308,7 @@ plt.show()
 #   value.) The two strong ones are correlated
 #   with each other as well, and a correlation does not prove a cause.
 # - A high error of the blurred image does not mean thin strokes. Blurring changes an image at
-#   its edges, and a thick stroke has two edges, as long as those of a thin one (from two
-#   pixels on).
+#   its edges, and thick strokes have edges, too.
 
 # %%
 if lesson.on_mnist(images):
@@ -1432,8 +1437,10 @@ plt.show()
 #   for each image. The same model at the lecture's constant rate
 #   already covers almost three quarters of the way from PCA's error to that of the best
 #   model, and with PyTorch's initialisation about half.
-# - On test images the four combinations of rate and schedule come in the same order as on
-#   training images, with nearly the same distances.
+# - The test errors of the four combinations of rate and schedule show the same picture as the
+#   training losses: the constant 0.001 has the highest, the schedule with the average 0.0025 the
+#   lowest, and the two between them cannot be told apart. Each of the four differs by less than
+#   3 % from its training loss.
 # - It would be wrong to say that the deep model's *code* must then be twice as good. That is
 #   the question of the second part.
 
@@ -1468,7 +1475,7 @@ if lesson.on_mnist(images):
 #
 # Would the two layers have come as close as the deep model, if they had been trained with the
 # schedule? We give them the same images and the same number of epochs, and choose the peak of
-# their schedule in the same way as that of the deep model, among the same four values.
+# their schedule as we did for the deep model, among the same four values.
 
 
 # %%
@@ -1763,9 +1770,11 @@ if lesson.full():
 #   stays as it is, and only its linear decoder is replaced by a deep one. In the same way, a
 #   trained layer with a sigmoid on PCA's code closes most of the gap between PCA and the
 #   two-layer autoencoder.
-# - A part of the gap remains. The code that was trained together with its decoder has a
-#   clearly lower error than PCA's code with a decoder of the same layers, although each had a
-#   peak of its own. (We tried four peaks for the deep model and five for that decoder.)
+# - A part of the gap remains. The deep model, whose code was trained together with its decoder,
+#   has a clearly lower error than PCA's code with a decoder of the same layers, although each had
+#   a peak of its own. (We tried four peaks for the deep model and five for that decoder. What we
+#   have not tried is to bring PCA's 32 values, whose spreads differ widely, to one scale before
+#   the decoder sees them. It may make the rest of the gap smaller.)
 # - How much of the lead we attribute to the decoder depends on which half we exchange first.
 #   If we exchange the code first and keep a linear decoder, the error even rises (one seed).
 #   Before gain, offset and clipping this had to be so on the training images, since no code of
@@ -1838,9 +1847,10 @@ if lesson.on_mnist(images):
 
 # %% [markdown] tags=["solution"]
 # So about half of what was better about the trained code is reached by a single linear layer, if
-# it is trained together with a deep decoder (from one seed, at the deep model's peak). Perhaps
-# it has learned another projection than PCA's, one that suits this decoder; we have not
-# compared the two. The layers of the deep encoder add the rest.
+# it is trained together with a deep decoder (from one seed, at the deep model's peak). Perhaps it
+# has learned another projection than PCA's, one that suits this decoder; we have not compared the
+# two, and it may only have scaled the values better. The rest may come from the layers of the deep
+# encoder, or from the peak, which was not chosen for this model.
 
 # %% [markdown]
 # ## The numbers of this lesson
