@@ -36,6 +36,7 @@
 # %% tags=["setup"]
 import os
 from dataclasses import dataclass
+from functools import partial
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # or "jax", or "torch"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow: errors alone
@@ -45,7 +46,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers, ops
 
-from aelab import evaluation, exercises, lesson, models, plots, training
+from aelab import evaluation, exercises, lesson, models, plots, records, training
 
 plots.use_style()
 images = lesson.start(seed=2)
@@ -65,6 +66,11 @@ budget = lesson.budget(
         trial_epochs=5,
         trial_peak=3e-3,
         peaks=(2e-3, 5e-3),
+        more_tuning=(
+            dict(peak=1e-2),
+            dict(peak=5e-3, weight_decay=0.05),
+            dict(peak=5e-3, dropout=0.1),
+        ),
         dense_units=((512, 256), (1024, 512), (1024,)),
         epochs=6,
         batch_size=64,
@@ -80,6 +86,7 @@ budget = lesson.budget(
         trial_epochs=4,
         trial_peak=2e-3,
         peaks=(2e-3,),
+        more_tuning=(dict(peak=2e-3, dropout=0.1),),
         dense_units=((512, 256),),
         epochs=6,
         batch_size=32,
@@ -108,10 +115,12 @@ average_image = x_train.mean(axis=0)
 
 
 # %%
-def shuffle_pixels(x):
-    """The same pixels at other places, the same places for all images."""
+def shuffle_pixels(x, back=False):
+    """The same pixels at other places, the same places for all images; or back."""
     n_channels = x.shape[-1]
     places = np.random.default_rng(0).permutation(x.shape[1] * x.shape[2])
+    if back:
+        places = np.argsort(places)
     return x.reshape(len(x), -1, n_channels)[:, places].reshape(x.shape)
 
 
@@ -731,7 +740,7 @@ assert 0 < excess < baseline_bce - lower_bound
 if lesson.on_mnist(images):
     assert abs(lower_bound - 0.0581) < 0.0001
     assert round(lecture_bce, 4) <= 0.0645
-    assert excess < 0.15 * lower_bound
+    assert excess < 0.12 * lower_bound
     assert abs(excess_seen / excess - 1) < 0.1
     assert errors.max() < 0.02
     assert code_size == 3136
@@ -916,12 +925,13 @@ plt.show()
 # What is a fair dense rival? It sees the same images as often, and is trained by the same
 # schedule. Which shape should it have? We try three, and for each of them, as for the
 # convolutional network, two peaks of the learning rate (lesson 02). All of these are full-length
-# training runs, because what suits a short training need not suit a long one. The shape and the
-# peaks with the lowest error on validation images are kept, and trained from two more seeds.
-# Last, we add a second dense network that has as many weights as the convolutional one; it
-# takes over the first one's learning rate. All models
-# have the activation SiLU (lesson 02) and are trained by the squared error, by which they are
-# judged.
+# training runs, because what suits a short training need not suit a long one. (They would take
+# long, so their results come from the package's records, as in lesson 01, unless you change
+# something.) Then the best shape and the convolutional network get a second round: a still larger
+# peak, and two remedies against overfitting. What has the lowest error on validation images is
+# kept, and trained from two more seeds. Last, we add a second dense network that has as many
+# weights as the convolutional one; it takes over the first one's settings. All models have the
+# activation SiLU (lesson 02) and are trained by the squared error, by which they are judged.
 #
 # Networks differ in size in two ways: in the number of their weights, and in the
 # arithmetic for each image. In a Dense layer every weight is used once. In a
@@ -946,14 +956,14 @@ def multiplications(autoencoder):
     return int(total)
 
 
-def build_dense(hidden_units):
+def build_dense(hidden_units, dropout=0.0):
     """A dense autoencoder with a code of 64 values."""
     return models.dense_autoencoder(
-        image_shape, hidden_units, latent_dim=64, activation="silu"
+        image_shape, hidden_units, latent_dim=64, activation="silu", dropout=dropout
     )
 
 
-def build_conv(downsampling="stride", upsampling="transpose"):
+def build_conv(downsampling="stride", upsampling="transpose", dropout=0.0):
     """A convolutional autoencoder with a code of 64 values."""
     return models.conv_autoencoder(
         image_shape,
@@ -962,12 +972,12 @@ def build_conv(downsampling="stride", upsampling="transpose"):
         downsampling=downsampling,
         upsampling=upsampling,
         activation="silu",
+        dropout=dropout,
     )
 
 
-def trial(name, build, seed=1, x=x_trial, x_judge=x_val):
+def trial(build, seed=1, x=x_trial, x_judge=x_val):
     """Train briefly; return the model and its validation error."""
-    print(f"short training, {name}, seed {seed}:")
     keras.utils.set_random_seed(seed)
     autoencoder = build()
     training.train(
@@ -986,94 +996,163 @@ def trial(name, build, seed=1, x=x_trial, x_judge=x_val):
 
 
 # %%
-@dataclass
-class Training:
-    """A trained model, its losses, and its error on the validation images."""
+def train_64(hidden_units, settings, seed, epochs):
+    """Train on all training images; hidden_units is None for the convolutional network.
 
-    model: models.Autoencoder
-    losses: dict
-    error: float
-
-
-def train_64(name, build, peak, seed, epochs=budget.epochs):
-    """Train on all training images."""
-    print(f"{name}, peak {peak:g}, seed {seed}:")
+    The settings are the peak of the learning rate and perhaps a remedy of lesson 02.
+    """
     keras.utils.set_random_seed(seed)
-    autoencoder = build()
+    dropout = settings.get("dropout", 0.0)
+    if hidden_units is None:
+        autoencoder = build_conv(dropout=dropout)
+    else:
+        autoencoder = build_dense(hidden_units, dropout)
     history = training.train(
         autoencoder,
         x_train,
         epochs=epochs,
-        peak=peak,
+        peak=settings["peak"],
+        weight_decay=settings.get("weight_decay"),
         batch_size=budget.batch_size,
         validation_data=(x_val, x_val),
     )
-    error = evaluation.mse(x_val, autoencoder.reconstruct(x_val))
-    return Training(autoencoder, history.history, error)
+    return autoencoder, history.history
 
 
-first, *other_seeds = budget.seeds
-candidates = {"convolutional": build_conv}
+def tuning_error(hidden_units, settings, seed):
+    """The validation error after a full-length training with some settings."""
+    autoencoder, _ = train_64(hidden_units, settings, seed, budget.epochs)
+    return evaluation.mse(x_val, autoencoder.reconstruct(x_val))
+
+
+def in_words(settings):
+    return ", ".join(f"{name} {value:g}" for name, value in settings.items())
+
+
+first = budget.seeds[0]
+hidden_units_of = {"convolutional": None}
 for units in budget.dense_units:
-    shape = "-".join(map(str, (n_pixels, *units, 64)))
-    candidates[f"dense, {shape}"] = lambda units=units: build_dense(units)
-tried = {
-    (name, peak): train_64(name, build, peak, first)
-    for name, build in candidates.items()
-    for peak in budget.peaks
-}
+    hidden_units_of[f"dense, {'-'.join(map(str, (n_pixels, *units, 64)))}"] = units
+tried = {}
+for name, units in hidden_units_of.items():
+    for peak in budget.peaks:
+        settings = {"peak": peak}
+        tried[name, in_words(settings)] = records.result_of(
+            tuning_error, hidden_units=units, settings=settings, seed=first
+        )
 lesson.Table(
-    (f"network (seed {first})", "peak", "validation MSE"),
-    [(name, f"{peak:g}", f"{run.error:.5f}") for (name, peak), run in tried.items()],
+    (f"network (seed {first})", "setting", "validation MSE"),
+    [(name, setting, f"{error:.5f}") for (name, setting), error in tried.items()],
 )
+
+# %% [markdown]
+# Now the best dense shape and the convolutional network get another round: a still larger
+# peak, weight decay, and dropout (lesson 02).
+
+# %%
+of_dense = [choice for choice in tried if choice[0].startswith("dense")]
+best_dense, _ = min(of_dense, key=tried.get)
+names = {"dense": best_dense, "convolutional": "convolutional"}
+settings_of = {in_words({"peak": peak}): {"peak": peak} for peak in budget.peaks}
+for settings in budget.more_tuning:
+    settings_of[in_words(settings)] = settings
+    for name in names.values():
+        tried[name, in_words(settings)] = records.result_of(
+            tuning_error,
+            hidden_units=hidden_units_of[name],
+            settings=settings,
+            seed=first,
+        )
+lesson.Table(
+    (f"setting (seed {first})", *names),
+    [
+        (setting, *[f"{tried[name, setting]:.5f}" for name in names.values()])
+        for setting in settings_of
+    ],
+)
+
+# %% [markdown]
+# The best of each kind we train here, from each seed.
 
 
 # %%
-def best_choice(kind):
-    """The name and the peak, of networks of a kind, with the lowest error."""
-    of_kind = [choice for choice in tried if choice[0].startswith(kind)]
-    return min(of_kind, key=lambda choice: tried[choice].error)
+@dataclass
+class Training:
+    """A trained model and its losses."""
+
+    model: models.Autoencoder
+    losses: dict
 
 
-builders = {}
+best_settings = {}
 runs = {}
-best_peaks = {}
-for kind in ("dense", "convolutional"):
-    name, peak = best_choice(kind)
-    others = [train_64(name, candidates[name], peak, seed) for seed in other_seeds]
-    builders[kind] = candidates[name]
-    best_peaks[kind] = peak
-    runs[kind] = [tried[name, peak], *others]
-dense_name, _ = best_choice("dense")
+for kind, name in names.items():
+    best = min(settings_of, key=lambda setting: tried[name, setting])
+    best_settings[kind] = settings_of[best]
+    runs[kind] = []
+    for seed in budget.seeds:
+        print(f"{name}, {best}, seed {seed}:")
+        model, losses = train_64(
+            hidden_units_of[name], settings_of[best], seed, budget.epochs
+        )
+        runs[kind].append(Training(model, losses))
 conv = runs["convolutional"][0].model
 dense = runs["dense"][0].model
-print(f"chosen: {dense_name}, and the peaks {best_peaks}")
 
 # %% [markdown]
 # The dense network needs less arithmetic for each image. So that it does not lose for this
 # reason alone, we train it once more, for enough epochs to use about as many multiplications as
 # the convolutional one (rounded to whole epochs). And the dense network with fewer weights
-# follows.
+# follows. We measure all of them on validation images, on 10,000 of the training images, and,
+# for the table at the end, on test images.
+
 
 # %%
+def errors_of(autoencoder):
+    """The error on validation images, on 10,000 training images, and on test images."""
+    return {
+        "validation": evaluation.mse(x_val, autoencoder.reconstruct(x_val)),
+        "training": evaluation.mse(
+            x_train[:10_000], autoencoder.reconstruct(x_train[:10_000])
+        ),
+        "test": evaluation.mse(x_test, autoencoder.reconstruct(x_test)),
+    }
+
+
+def errors_after(hidden_units, settings, seed, epochs):
+    """The three errors after a training."""
+    autoencoder, _ = train_64(hidden_units, settings, seed, epochs)
+    return errors_of(autoencoder)
+
+
 more_epochs = round(budget.epochs * multiplications(conv) / multiplications(dense))
-runs["dense, as much arithmetic"] = [
-    train_64(
-        "dense, more epochs", builders["dense"], best_peaks["dense"], seed, more_epochs
-    )
-    for seed in budget.seeds
-]
 conv_weights = conv.count_params()
 few_units = round((conv_weights - n_pixels - 64) / (2 * n_pixels + 2 * 64 + 2))
-runs["dense, as many weights"] = [
-    train_64(
-        "dense, as many weights",
-        lambda: build_dense((few_units,)),
-        best_peaks["dense"],
-        seed,
-    )
-    for seed in budget.seeds
-]
+rivals = {
+    "dense, as much arithmetic": (hidden_units_of[best_dense], more_epochs),
+    "dense, as many weights": ((few_units,), budget.epochs),
+}
+measured = {
+    kind: [errors_of(run.model) for run in of_seeds] for kind, of_seeds in runs.items()
+}
+for name, (units, epochs) in rivals.items():
+    measured[name] = [
+        records.result_of(
+            errors_after,
+            hidden_units=units,
+            settings=best_settings["dense"],
+            seed=seed,
+            epochs=epochs,
+        )
+        for seed in budget.seeds
+    ]
+validation_errors, seen_errors, test_errors = (
+    {
+        name: np.array([errors[judge] for errors in of_seeds])
+        for name, of_seeds in measured.items()
+    }
+    for judge in ("validation", "training", "test")
+)
 
 # %%
 pca = evaluation.fit_pca(x_train, n_components=min(n_pixels, len(x_train), 1_000))
@@ -1109,37 +1188,32 @@ def show(errors, digits=4):
     return f"{errors.mean():.{digits}f} ± {errors.std(ddof=1):.{digits}f}"
 
 
-validation_errors = {
-    name: np.array([run.error for run in of_seeds]) for name, of_seeds in runs.items()
-}
 dense_errors = validation_errors["dense"]
 conv_errors = validation_errors["convolutional"]
 names_of_runs = {
-    "dense": dense_name,
+    "dense": names["dense"],
     "dense, as much arithmetic": f"the same, {more_epochs} epochs (about as much arithmetic)",
     "dense, as many weights": f"dense, {n_pixels}-{few_units}-64",
     "convolutional": "convolutional",
 }
-rows = [
-    (
-        "PCA, clipped",
-        "-",
-        f"{65 * n_pixels:,}",
-        f"{2 * 64 * n_pixels:,}",
-        f"{pca_error:.6f}",
+few = build_dense((few_units,))
+sizes = {  # epochs, weights, multiplications
+    "PCA, clipped": ("-", f"{65 * n_pixels:,}", f"{2 * 64 * n_pixels:,}")
+}
+for name, model, n_epochs in (
+    ("dense", dense, budget.epochs),
+    ("dense, as much arithmetic", dense, more_epochs),
+    ("dense, as many weights", few, budget.epochs),
+    ("convolutional", conv, budget.epochs),
+):
+    sizes[names_of_runs[name]] = (
+        n_epochs,
+        f"{model.count_params():,}",
+        f"{multiplications(model):,}",
     )
-]
+rows = [("PCA, clipped", *sizes["PCA, clipped"], f"{pca_error:.6f}")]
 for name, shown in names_of_runs.items():
-    model = runs[name][0].model
-    rows.append(
-        (
-            shown,
-            len(runs[name][0].losses["loss"]),
-            f"{model.count_params():,}",
-            f"{multiplications(model):,}",
-            show(validation_errors[name], 6),
-        )
-    )
+    rows.append((shown, *sizes[shown], show(validation_errors[name], 6)))
 lesson.Table(
     (
         "code of 64 values, from",
@@ -1153,16 +1227,9 @@ lesson.Table(
 
 
 # %%
-def training_errors(name):
-    """The error on 10,000 of the training images, after the training, for each seed."""
-    x = x_train[:10_000]
-    return np.array([evaluation.mse(x, run.model.reconstruct(x)) for run in runs[name]])
-
-
-seen_errors = {name: training_errors(name) for name in runs}
 figure, ax = plt.subplots(figsize=(8, 3.2), layout="constrained")
 for row, name in enumerate(names_of_runs):
-    places = [row] * len(runs[name])
+    places = [row] * len(budget.seeds)
     ax.plot(seen_errors[name], places, "o", color="C0", fillstyle="none")
     ax.plot(validation_errors[name], places, "o", color="C0")
 ax.plot([], [], "o", color="C0", fillstyle="none", label="training images")
@@ -1223,17 +1290,16 @@ plt.show()
 # - But the convolutional network does more arithmetic, since its weights are used at many
 #   places. With about as much arithmetic the dense network comes nearer, and does not catch
 #   up.
-# - Where does the lead over the dense network come from? On average less than half of it is
-#   there on training images, and there its spread over the seeds is larger than its mean; the
-#   larger part appears only on images that neither network has seen. With about as much
-#   arithmetic the dense network does as well on training images as the convolutional one, within
-#   the scatter of the seeds, and is still behind on new images, for every seed.
+# - Where does the lead over the dense network come from? On average about a third of it is
+#   there on training images; the larger part appears only on images that neither network has
+#   seen. With about as much arithmetic the dense network does as well on training images as the
+#   convolutional one, within the scatter of the seeds, and is still behind on new images, for
+#   every seed.
 # - By eye the two networks can hardly be told apart; the errors lie along the strokes.
 # - The choice of the rival matters: the three shapes differ more than the two kinds of network
-#   do. A fourth shape might be better still. For both chosen networks the larger of the two
-#   peaks was better, so a still larger one may be better yet, and remedies against overfitting
-#   (lesson 02) were tried on neither: neither network is fully tuned. The network with as many
-#   weights as the convolutional one took over a peak that was not chosen for it, and it has a
+#   do. A fourth shape might be better still. Weight decay lowers the error of both, and dropout
+#   raises it; stronger weight decay was not tried. The network with as many weights as the
+#   convolutional one took over settings that were not chosen for it, and it has a
 #   sixth of its arithmetic.
 # - Most of the convolutional network's weights, nine tenths of them, are not in its convolutions.
 #   They are in the two Dense layers around the code.
@@ -1248,11 +1314,17 @@ if lesson.on_mnist(images):
     assert conv_errors.max() < 0.95 * dense_errors.min()
     assert conv_errors.max() < longer_errors.min() < dense_errors.min()
     assert equal_errors.min() > dense_errors.max()
-    assert lead_on_seen.mean() < 0.5 * lead_on_new.mean()
+    assert 0.25 < lead_on_seen.mean() / lead_on_new.mean() < 0.4
+    longer_seen = seen_errors["dense, as much arithmetic"].mean()
+    scatter = seen_errors["convolutional"].std(ddof=1)
+    for kind, name in names.items():
+        tuned = {setting: tried[name, setting] for setting in settings_of}
+        assert best_settings[kind] == {"peak": 5e-3, "weight_decay": 0.05}
+        assert tuned["peak 0.005, dropout 0.1"] > tuned["peak 0.005"]
+    assert abs(longer_seen - seen_errors["convolutional"].mean()) < 2 * scatter
     assert conv_errors.std(ddof=1) > 5 * dense_errors.std(ddof=1)
     assert conv.count_params() < 0.3 * dense.count_params()
     assert multiplications(conv) > 1.5 * multiplications(dense)
-    assert all(peak == max(budget.peaks) for peak in best_peaks.values())
 
 # %% [markdown]
 # ### Is it the neighbourhoods?
@@ -1267,14 +1339,19 @@ if lesson.on_mnist(images):
 
 # %%
 x_shuffled, x_val_shuffled = shuffle_pixels(x_trial), shuffle_pixels(x_val)
+short = {}
 ordered = {}
 shuffled = {}
+builders = {
+    "dense": partial(build_dense, hidden_units_of[best_dense]),
+    "convolutional": build_conv,
+}
 for name, build in builders.items():
-    model, ordered[name] = trial(name, build)
-    _, shuffled[name] = trial(
-        f"{name}, shuffled", build, x=x_shuffled, x_judge=x_val_shuffled
-    )
-control = model  # the convolutional one; a later section compares with it
+    print(f"short training, {name}:")
+    short[name], ordered[name] = trial(build)
+    print(f"short training, {name}, shuffled:")
+    _, shuffled[name] = trial(build, x=x_shuffled, x_judge=x_val_shuffled)
+control = short["convolutional"]  # later sections compare with it
 harm = {name: shuffled[name] / ordered[name] for name in builders}
 lesson.Table(
     ("short training", "images as they are", "shuffled pixels", "ratio"),
@@ -1285,31 +1362,37 @@ lesson.Table(
 # After the short training the convolutional network is not ahead, so it has no lead to lose. We
 # therefore repeat its long training, from one seed, on shuffled pixels.
 
+
 # %%
-keras.utils.set_random_seed(first)
-on_shuffled = build_conv()
-training.train(
-    on_shuffled,
-    shuffle_pixels(x_train),
-    epochs=budget.epochs,
-    peak=best_peaks["convolutional"],
-    batch_size=budget.batch_size,
+def on_shuffled(settings, seed):
+    """A full-length training on shuffled pixels: the error, and eight reconstructions."""
+    keras.utils.set_random_seed(seed)
+    autoencoder = build_conv(dropout=settings.get("dropout", 0.0))
+    training.train(
+        autoencoder,
+        shuffle_pixels(x_train),
+        epochs=budget.epochs,
+        peak=settings["peak"],
+        weight_decay=settings.get("weight_decay"),
+        batch_size=budget.batch_size,
+    )
+    x_hat = autoencoder.reconstruct(shuffle_pixels(x_val))
+    return {
+        "error": evaluation.mse(shuffle_pixels(x_val), x_hat),
+        "x_hat": np.round(x_hat[:8].astype("float64"), 2),
+    }
+
+
+found = records.result_of(
+    on_shuffled, settings=best_settings["convolutional"], seed=first
 )
-shuffled_error = evaluation.mse(x_val_shuffled, on_shuffled.reconstruct(x_val_shuffled))
+shuffled_error = found["error"]
+x_hat_shuffled = shuffle_pixels(np.array(found["x_hat"]), back=True)
 print(f"convolutional, trained at full length on shuffled pixels: {shuffled_error:.5f}")
 print(
     f"on the images as they are: {show(conv_errors, 5)}, dense: {show(dense_errors, 6)}"
 )
 
-
-def unshuffle_pixels(x):
-    """The inverse of shuffle_pixels."""
-    n_channels = x.shape[-1]
-    places = np.random.default_rng(0).permutation(x.shape[1] * x.shape[2])
-    return x.reshape(len(x), -1, n_channels)[:, np.argsort(places)].reshape(x.shape)
-
-
-x_hat_shuffled = unshuffle_pixels(on_shuffled.reconstruct(x_val_shuffled[:8]))
 plots.image_rows(
     {
         "image": x_val[:8],
@@ -1341,6 +1424,7 @@ assert harm["convolutional"] > harm["dense"]
 if lesson.on_mnist(images):
     assert harm["convolutional"] > 1.5
     assert shuffled_error > 2 * dense_errors.max()
+    assert 0.8 < shuffled_error / pca_error < 1.1
     assert abs(harm["dense"] - 1) < 0.1
     assert ordered["dense"] < ordered["convolutional"]
 
@@ -1362,19 +1446,30 @@ designs = {
     "average pooling, transposed": ("average", "transpose"),
     "stride, resize": ("stride", "resize"),
 }
-design_models = {}
-design_errors = {}
-for name, (downsampling, upsampling) in designs.items():
-    trials = [
-        trial(name, lambda d=downsampling, u=upsampling: build_conv(d, u), seed)
-        for seed in budget.seeds
-    ]
-    design_models[name] = trials[0][0]
-    design_errors[name] = np.array([error for _, error in trials])
+
+
+def design_error(downsampling, upsampling, seed):
+    """The validation error of a design after a short training."""
+    _, error = trial(lambda: build_conv(downsampling, upsampling), seed)
+    return error
+
+
+design_errors = {
+    name: np.array(
+        [
+            records.result_of(design_error, downsampling=down, upsampling=up, seed=seed)
+            for seed in budget.seeds
+        ]
+    )
+    for name, (down, up) in designs.items()
+}
+design_costs = {
+    name: multiplications(build_conv(down, up)) for name, (down, up) in designs.items()
+}
 lesson.Table(
     ("shrink, enlarge", "multiplications per image", "validation MSE"),
     [
-        (name, f"{multiplications(design_models[name]):,}", show(errors, 5))
+        (name, f"{design_costs[name]:,}", show(errors, 5))
         for name, errors in design_errors.items()
     ],
 )
@@ -1419,8 +1514,9 @@ if lesson.on_mnist(images):
 # one: the variance is four times as large, and the standard deviation twice.
 #
 # In a good reconstruction the digit itself hides a faint grid from both measures. So we apply
-# them to the error $\hat x - x$ as well, and try them out on a grid that we add ourselves, of
-# changing sign, whose squared error is a fifth of the trained network's.
+# them to the error $\hat x - x$ as well, and try them out: to the reconstructions of one
+# network we add a grid ourselves, of changing sign, whose squared error is a fifth of the
+# network's.
 #
 # (You may skip this section: nothing later needs it.)
 
@@ -1462,9 +1558,11 @@ def faint_grid(shape, error):
     return grid * np.sqrt(error / np.mean(grid**2))
 
 
+print("short training, stride, resize:")
+resizing, _ = trial(lambda: build_conv(upsampling="resize"))
 of_trained = {  # by the short training, seed 1
-    "transposed": design_models["stride, transposed"].reconstruct(x_val),
-    "resize": design_models["stride, resize"].reconstruct(x_val),
+    "transposed": control.reconstruct(x_val),
+    "resize": resizing.reconstruct(x_val),
 }
 of_untrained = {}
 for name, upsampling in {"transposed": "transpose", "resize": "resize"}.items():
@@ -1473,8 +1571,9 @@ for name, upsampling in {"transposed": "transpose", "resize": "resize"}.items():
         keras.utils.set_random_seed(seed)
         fresh = build_conv(upsampling=upsampling)
         of_untrained[name].append(fresh.reconstruct(x_val[:200]))
-errors_of = {name: x_hat - x_val for name, x_hat in of_trained.items()}
-added = faint_grid(x_val.shape, 0.2 * np.mean(errors_of["transposed"] ** 2))
+differences = {name: x_hat - x_val for name, x_hat in of_trained.items()}
+added = faint_grid(x_val.shape, 0.2 * np.mean(differences["transposed"] ** 2))
+with_grid = differences["transposed"] + added
 
 
 def stretched(x):
@@ -1492,11 +1591,11 @@ plots.image_rows(
         "resize,\nuntrained": stretched(of_untrained["resize"][0][:6]),
         "transposed,\ntrained": of_trained["transposed"][:6],
         "resize,\ntrained": of_trained["resize"][:6],
-        "image + faint\ngrid": np.clip(x_val + added, 0, 1)[:6],
-        "error of\ntransposed": stretched(errors_of["transposed"][:6]),
-        "faint grid": stretched(added[:6]),
+        "transposed +\nfaint grid": np.clip(of_trained["transposed"] + added, 0, 1)[:6],
+        "error of\ntransposed": stretched(differences["transposed"][:6]),
+        "the same +\nfaint grid": stretched(with_grid[:6]),
     },
-    title="Grids before and after training (rows 1, 2, 6 and 7: contrast stretched)",
+    title="Can you see a grid? (Rows 1, 2, 6 and 7: contrast stretched)",
 )
 plt.show()
 
@@ -1518,17 +1617,17 @@ for name, x_hat in of_trained.items():
             f"{name}, trained",
             grid_fraction(x_hat).mean(),
             unevenness(x_hat),
-            grid_fraction(errors_of[name]).mean(),
-            unevenness(errors_of[name]),
+            grid_fraction(differences[name]).mean(),
+            unevenness(differences[name]),
         )
     )
 rows.append(
     (
-        "images with a faint grid",
-        grid_fraction(x_val + added).mean(),
-        unevenness(x_val + added),
-        grid_fraction(added).mean(),
-        unevenness(added),
+        "transposed, trained, with a faint grid",
+        grid_fraction(of_trained["transposed"] + added).mean(),
+        unevenness(of_trained["transposed"] + added),
+        grid_fraction(with_grid).mean(),
+        unevenness(with_grid),
     )
 )
 rows.append(("images", grid_fraction(x_val).mean(), unevenness(x_val), "-", "-"))
@@ -1546,9 +1645,11 @@ lesson.Table(
 #   But the texture in the row "transposed, untrained" is real: its unevenness is near the 2 that
 #   we expect. Resizing has much less of it.
 # - After the training neither measure finds more in the reconstructions than in the images. That
-#   alone would prove little: the unevenness of images with a faint grid is hardly higher either.
-#   But the error of the trained networks has no such pattern, and that of the faint grid has. How
-#   the kernels bring this about we have not examined.
+#   alone would prove little: with a faint grid added, the unevenness is hardly higher either.
+#   But in the error it shows: a grid of a fifth of the squared error raises the unevenness
+#   there to more than twice the excess over 1 that the trained networks have by themselves. So
+#   at most a small part of their error can be such a grid. (Short trainings, one seed each.)
+#   How the kernels bring this about we have not examined.
 # - It would be wrong to conclude that checkerboard artefacts never occur in practice. They have
 #   been found in
 #   *generative adversarial networks*, in which a second network takes the place of a loss
@@ -1561,11 +1662,12 @@ if lesson.on_mnist(images):
     for x_hat in of_trained.values():
         assert grid_fraction(x_hat).mean() < 1.5 * grid_fraction(x_val).mean()
         assert abs(unevenness(x_hat) / unevenness(x_val) - 1) < 0.01
-    for error in errors_of.values():
-        assert unevenness(error) < 1.1
-    assert unevenness(added) > 1.9
-    assert abs(unevenness(x_val + added) / unevenness(x_val) - 1) < 0.02
-    assert np.mean([unevenness(x) for x in of_untrained["transposed"]]) > 1.6
+    for error in differences.values():
+        assert unevenness(error) - 1 < 0.4 * (unevenness(with_grid) - 1)
+    assert unevenness(with_grid) > 1.06
+    assert unevenness(of_trained["transposed"] + added) < 1.02
+    assert max(grid_fraction(x).mean() for x in of_untrained["transposed"]) < 5
+    assert np.mean([unevenness(x) for x in of_untrained["transposed"]]) > 1.8
     assert np.mean([unevenness(x) for x in of_untrained["resize"]]) < 1.4
 
 # %% [markdown]
@@ -1587,8 +1689,9 @@ if lesson.on_mnist(images):
 #    1.75$ bits. These 1.75 bits are the ***entropy*** of the symbols, the quantity that we met
 #    in the loss, now in bits. (Storing four symbols without regard to their frequency would
 #    cost 2.)
-# 3. **Decode.** Multiply the symbols by the step. The result is close to the code, and the
-#    decoder turns it into an image.
+# 3. **Decode.** Replace each symbol by a value: the step times the symbol, or the average of the
+#    training values that were rounded to it, whichever has the lower error on training images.
+#    The result is close to the code, and the decoder turns it into an image.
 
 # %%
 figure, ax = plt.subplots(figsize=(10, 2), layout="constrained")
@@ -1604,13 +1707,13 @@ words = {
     "bits": (8.0, 1.4),
     "entropy\ndecoder": (8.0, 0.4),
     "symbols ": (6.8, 0.4),
-    "multiply by\nthe step": (5.3, 0.4),
+    "a value for\neach": (5.3, 0.4),
     "about z": (3.9, 0.4),
     "decoder": (2.6, 0.4),
     "reconstruction": (0.9, 0.4),
 }
 box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "black"}
-steps = ("encoder", "decoder", "divide", "multiply", "entropy")
+steps = ("encoder", "decoder", "divide", "a value", "entropy")
 drawn = {
     word: ax.text(
         x,
@@ -1639,8 +1742,8 @@ ax.set_title("A codec: from an image to bits (above), and back (below)")
 plots.describe(
     figure,
     "Boxes and words joined by arrows: image, encoder, code, divide by the step and round, "
-    "symbols, entropy coder, bits; and back through entropy decoder, symbols, multiply by "
-    "the step, decoder, to the reconstruction.",
+    "symbols, entropy coder, bits; and back through entropy decoder, symbols, a value "
+    "for each, decoder, to the reconstruction.",
 )
 plt.show()
 
@@ -1741,6 +1844,19 @@ plt.show()
 
 
 # %%
+def averages(z, symbols, seen, step):
+    """For each symbol, the average of the training values z that were rounded to it."""
+    decoded = symbols * step  # of what was never seen
+    for unit in range(z.shape[1]):
+        lowest = seen[:, unit].min()
+        counts = np.bincount(seen[:, unit] - lowest)
+        sums = np.bincount(seen[:, unit] - lowest, weights=z[:, unit])
+        place = np.clip(symbols[:, unit] - lowest, 0, len(counts) - 1)
+        known = (counts[place] > 0) & (place + lowest == symbols[:, unit])
+        decoded[known, unit] = sums[place[known]] / counts[place[known]]
+    return decoded
+
+
 @dataclass
 class Codec:
     """Codes of training and validation images, and the way back to images."""
@@ -1749,14 +1865,27 @@ class Codec:
     z_val: np.ndarray
     decode: object
 
+    def images(self, z):
+        """Images of centred codes."""
+        z = z.reshape(len(z), *self.z_val.shape[1:]) + self.z_train.mean(axis=0)
+        return np.clip(self.decode(z.astype("float32")), 0, 1)
+
     def at(self, step):
         """Bits per pixel, and the reconstructions, with a step of the quantiser."""
         centre = self.z_train.mean(axis=0)
-        seen = evaluation.quantise(self.z_train - centre, step)
-        symbols = evaluation.quantise(self.z_val - centre, step)
+        z_train = (self.z_train - centre).reshape(len(self.z_train), -1)
+        z_val = (self.z_val - centre).reshape(len(self.z_val), -1)
+        seen = evaluation.quantise(z_train, step)
+        symbols = evaluation.quantise(z_val, step)
         rate = evaluation.code_bits(seen, symbols).mean() / n_pixels
-        z = (centre + symbols * step).astype("float32")
-        return rate, np.clip(self.decode(z), 0, 1)
+        # Two ways to decode a symbol; the better one on 500 training images is taken.
+        few = seen[:500]
+        by_average = self.images(averages(z_train, few, seen, step))
+        by_step = self.images(few * step)
+        x = x_histogram[:500]
+        if evaluation.mse(x, by_average) < evaluation.mse(x, by_step):
+            return rate, self.images(averages(z_train, symbols, seen, step))
+        return rate, self.images(symbols * step)
 
 
 def pca_codec(n):
@@ -1815,9 +1944,13 @@ def with_neighbours(n_levels):
     counts = np.full((n_levels**6, n_levels), 1 / n_levels)  # nothing is impossible
     np.add.at(counts, (contexts, symbols), 1)
     probabilities = counts / counts.sum(axis=1, keepdims=True)
+    # Decoded to the average grey of the training pixels with this level and context.
+    sums = np.tile(np.arange(n_levels) / (n_levels - 1), (n_levels**6, 1)) / n_levels
+    np.add.at(sums, (contexts, symbols), x_histogram)
+    greys = sums / counts
     symbols, contexts = symbols_and_contexts(x_rate)
     rate = -np.log2(probabilities[contexts, symbols]).sum() / len(x_rate) / n_pixels
-    return rate, (symbols / (n_levels - 1)).astype("float32")
+    return rate, greys[contexts, symbols].astype("float32")
 
 
 # %%
@@ -1884,21 +2017,30 @@ class Curve:
     errors: list  # validation MSE
 
 
-curves = {}
-for name, codec in codecs.items():
-    rates = []
-    rate_errors = []
-    for step in codec.z_train.std() * np.geomspace(0.06, 10, 20):
-        rate, x_hat = codec.at(step)
-        rates.append(rate)
-        rate_errors.append(evaluation.mse(x_rate, x_hat))
-    curves[name] = Curve(rates, rate_errors)
-rates = []
-rate_errors = []
-for rate, x_hat in by_levels.values():
-    rates.append(rate)
-    rate_errors.append(evaluation.mse(x_rate, x_hat))
-curves["pixels with neighbours"] = Curve(rates, rate_errors)
+def curve_of(codec):
+    """The curve of a codec with a quantiser, over 20 steps."""
+    coded = [
+        codec.at(step) for step in codec.z_train.std() * np.geomspace(0.06, 10, 20)
+    ]
+    return Curve(
+        [rate for rate, _ in coded], [evaluation.mse(x_rate, x) for _, x in coded]
+    )
+
+
+def error_at(curve, rate):
+    """The error of a curve at a rate; NaN where the curve has not been measured."""
+    rates, rate_errors = np.array(curve.rates), np.array(curve.errors)
+    order = np.argsort(rates)
+    if not rates.min() <= rate <= rates.max():
+        return np.nan
+    return np.interp(rate, rates[order], rate_errors[order])
+
+
+curves = {name: curve_of(codec) for name, codec in codecs.items()}
+curves["pixels with neighbours"] = Curve(
+    rates=[rate for rate, _ in by_levels.values()],
+    errors=[evaluation.mse(x_rate, x_hat) for _, x_hat in by_levels.values()],
+)
 is_grey = image_shape[-1] == 1
 if is_grey:
     jpegs = [evaluation.jpeg(x_rate, quality) for quality in (1, 3, 5, 8, 12, 20, 35)]
@@ -1921,10 +2063,15 @@ ax = plots.curves(
     log="xy",
 )
 ax.set(xlim=(0.03, 3), ylim=(1e-4, 0.1))
-for rate in (0.1, 0.2, 0.35):  # the text speaks of these
+for rate in (0.1, 0.17, 0.35):  # the text speaks of these
     ax.axvline(rate, color="0.7", linewidth=0.8, zorder=0)
-of_neighbours = list(curves).index("pixels with neighbours")
-ax.get_lines()[of_neighbours].set(linewidth=3, color="black")
+# Between its settings the images are mixed: straight lines, which are bent on these axes.
+of_neighbours = curves["pixels with neighbours"]
+line = ax.get_lines()[list(curves).index("pixels with neighbours")]
+rates = np.linspace(min(of_neighbours.rates), max(of_neighbours.rates), 200)
+line.set_data(rates, [error_at(of_neighbours, rate) for rate in rates])
+line.set(linewidth=2.5, color="black", linestyle="-", marker="")
+ax.plot(of_neighbours.rates, of_neighbours.errors, "ks")
 ax.figure.set_size_inches(9, 4.5)
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
@@ -1939,20 +2086,17 @@ plt.show()
 
 
 # %%
-def error_at(curve, rate):
-    """The error of a curve at a rate; NaN where the curve has not been measured."""
-    rates, rate_errors = np.array(curve.rates), np.array(curve.errors)
-    order = np.argsort(rates)
-    if not rates.min() <= rate <= rates.max():
-        return np.nan
-    return np.interp(rate, rates[order], rate_errors[order])
-
-
 rates_to_compare = (0.06, 0.15, 0.2, 0.25, 0.35, 1.0)
 at_rates = {
     name: {rate: error_at(curve, rate) for rate in rates_to_compare}
     for name, curve in curves.items()
 }
+# Of the networks with 64 values, the average over the seeds.
+for name, kind in {"convolutional, 64": "convolutional", "dense, 64": "dense"}.items():
+    others = [curve_of(network_codec(run.model)) for run in runs[kind][1:]]
+    for rate in rates_to_compare:
+        of_seeds = [error_at(curve, rate) for curve in (curves[name], *others)]
+        at_rates[name][rate] = np.mean(of_seeds)
 lesson.Table(
     ("validation MSE at (bits per pixel)", *[f"{rate:g}" for rate in rates_to_compare]),
     [
@@ -2013,21 +2157,23 @@ plt.show()
 # %% [markdown]
 # **What to notice**
 # - A curve is better the further it lies to the lower left. The two networks lead in a narrow
-#   range, from a little above 0.1 to 0.2 bits per pixel, and are within about a tenth of each
-#   other there. (Both curves are of one seed.)
+#   range, from a little above 0.1 to 0.17 bits per pixel, where the first setting of the pixels
+#   with neighbours lies. They are about a tenth apart there. (The figure shows one seed, the
+#   table the mean of three.)
 # - Below a tenth of a bit per pixel PCA is ahead. We guess two reasons. The networks were
 #   not trained for so coarse a step. And the values of their codes may depend on each other, which
 #   our coder cannot use because it codes each value by itself.
 # - At 0.05 bits the network's strokes are still fairly sharp, but some are missing; PCA's are
 #   blurred. Averaged over the images, PCA has the lower error below a tenth of a bit.
-# - From a quarter of a bit on, pixels with neighbours have the lowest error, and at a third of a
-#   bit by far: a fifth of the networks' error, or less. There is no network in this codec. It
-#   is the neighbourhoods that do it: with the same levels, but counted for each place and
-#   without neighbours, the pixels need more than twice as many bits.
-# - At one bit the plain pixels have the lowest error of those that have a setting there; the
-#   pixels with neighbours are nearly as good with less than half a bit. The networks' curves
-#   level off: they have only 64 values, and more bits for each do not help. Codes of more
-#   values were not tried.
+# - From 0.17 bits on, pixels with neighbours have the lowest error, and at a third of a bit by far:
+#   less than a fifth of the networks' error. (Their last setting that we tried is at 0.4 bits.)
+#   There is no network in this codec. It is the neighbourhoods that do it: with the same
+#   levels, but counted for each place and without neighbours, the pixels need more than twice
+#   as many bits.
+# - At one bit the plain pixels have the lowest error of those that have a setting there. The
+#   pixels with neighbours come within three times of it with less than half a bit. The
+#   networks' curves level off: they have only 64 values, and more bits for each do not help.
+#   Codes of more values were not tried.
 # - The lecture's map, coded number by number, has a higher error than JPEG at the same rate, and
 #   from half a bit on a far higher one than the pixels.
 # - It would be wrong to call our 64 values a good codec because they beat PCA and JPEG at a
@@ -2042,16 +2188,20 @@ if lesson.on_mnist(images):
     pca_at = at_rates["PCA, all"]
     assert pca_at[0.06] < min(conv_at[0.06], dense_at[0.06])
     assert max(conv_at[0.15], dense_at[0.15]) < 0.8 * pca_at[0.15]
-    assert abs(conv_at[0.2] / dense_at[0.2] - 1) < 0.1
+    assert abs(conv_at[0.15] / dense_at[0.15] - 1) < 0.13
     beside = at_rates["pixels with neighbours"]
-    assert curves["pixels with neighbours"].rates[0] > 0.15
-    assert beside[0.2] > 1.1 * max(conv_at[0.2], dense_at[0.2])
+    of_neighbours = curves["pixels with neighbours"]
+    assert abs(of_neighbours.rates[0] - 0.17) < 0.005
+    for name in ("convolutional, 64", "dense, 64"):
+        at_first = error_at(curves[name], of_neighbours.rates[0])
+        assert of_neighbours.errors[0] < 0.95 * at_first
+    assert beside[0.2] < 0.85 * min(conv_at[0.2], dense_at[0.2])
     assert beside[0.25] < 0.7 * min(conv_at[0.25], dense_at[0.25])
     assert beside[0.35] < 0.2 * min(conv_at[0.35], dense_at[0.35])
     pixels_at = at_rates["pixels"]
     for n_levels, (rate, _) in by_levels.items():
         assert bits_without[n_levels] > 2 * rate
-    assert min(curves["pixels with neighbours"].errors) < 1.5 * pixels_at[1.0]
+    assert min(curves["pixels with neighbours"].errors) < 3 * pixels_at[1.0]
     assert max(curves["pixels with neighbours"].rates) < 0.5
     at_one_bit = [errors[1.0] for errors in at_rates.values()]
     assert pixels_at[1.0] == np.nanmin(at_one_bit)
@@ -2087,6 +2237,7 @@ def pca_64(x):
 shifts = [0, 1, 2, 3, 4, 5]
 shifted = [shift(x_val, pixels) for pixels in shifts]
 reconstructing = {  # a function for each seed
+    "average image": [lambda x: np.broadcast_to(average_image, x.shape)],
     "PCA, 64": [pca_64],
     "dense, 64": [run.model.reconstruct for run in runs["dense"]],
     "convolutional, 64": [run.model.reconstruct for run in runs["convolutional"]],
@@ -2118,7 +2269,7 @@ lesson.Table(
 
 # %%
 rows = {"image": x_val[:8], "5 pixels to\nthe right": shift(x_val[:8], 5)}
-for name, functions in reconstructing.items():
+for name, functions in list(reconstructing.items())[1:]:
     label = f"{name}\nMSE {by_shift[name][0, -1]:.4f}"
     rows[label] = functions[0](shift(x_val[:8], 5))
 plots.image_rows(rows, title=f"Moved images, and four reconstructions (seed {first})")
@@ -2126,12 +2277,13 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - After a move by 5 pixels the error of the dense code is about eleven times what it was, that of
-#   the convolutional code five to six times, and that of the map less than twice. What a kernel
-#   does to a stroke it does at any place, which may be the reason. But the map also has 49 times
-#   as many values, and this figure cannot tell which of the two counts.
-# - PCA has the smallest growth of the three codes of 64 values, because its error is high to
-#    begin with.
+# - After a move by 5 pixels the error of the dense code is about eleven times what it was, that
+#   of the convolutional code about five times, and that of the map less than twice. What a
+#   kernel does to a stroke it does at any place, which may be the reason. But the map also has
+#   49 times as many values, and this figure cannot tell which of the two counts.
+# - A factor alone can mislead. It is smallest for the average image, and smaller for PCA than
+#   for the networks, only because their errors are high to begin with. PCA's error grows by as
+#   much as that of the dense network.
 # - It would be wrong to say that convolutions make a network *invariant* to shifts, so that
 #   its output does not change. With a stride of 1 they make the map move with the image by as
 #   much, which is called ***translation equivariance***. With strides this holds only for
@@ -2236,7 +2388,8 @@ if lesson.on_mnist(images):
 # %%
 moves = np.random.default_rng(1).integers(0, 6, size=len(x_trial))
 x_moved = np.stack([shift(x[None], k)[0] for x, k in zip(x_trial, moves, strict=True)])
-repaired, _ = trial("moved images", build_conv, x=x_moved)
+print("short training, moved images:")
+repaired, _ = trial(build_conv, x=x_moved)
 val_moved = shift(x_val, 5)
 repair = {
     "trained on images as they are": [
@@ -2267,7 +2420,9 @@ before, after = repair.values()
 assert map_growth < growth["dense, 64"].min()
 assert after[1] < before[1]
 if lesson.on_mnist(images):
-    assert map_growth < min(1.7, growth["convolutional, 64"].min())
+    assert map_growth < min(1.6, growth["convolutional, 64"].min())
+    rise = {name: np.ptp(errors, axis=1).mean() for name, errors in by_shift.items()}
+    assert abs(rise["PCA, 64"] / rise["dense, 64"] - 1) < 0.1
     assert growth["convolutional, 64"].max() < 0.7 * growth["dense, 64"].min()
     assert after[1] < 0.4 * before[1]
     assert after[1] < 1.1 * after[0]
@@ -2316,34 +2471,23 @@ for shape in ((27, 27, 1), (45, 33, 1), (32, 32, 3)):
 # shows the mean and the standard deviation. The lecture's model stands at the end, apart: its
 # code is 49 times as long.
 
-
 # %%
-def errors_on_test(trained):
-    """The test error of each of some models."""
-    return np.array([evaluation.mse(x_test, m.reconstruct(x_test)) for m in trained])
-
-
 pca_test = evaluation.pca_reconstruct(pca, x_test, n_components=64, clip=(0, 1))
 test_mse = {
     "average image (baseline)": np.array(
         [evaluation.mse(x_test, np.broadcast_to(average_image, x_test.shape))]
     ),
     "PCA, 64 values, clipped": np.array([evaluation.mse(x_test, pca_test)]),
-    **{
-        names_of_runs[name]: errors_on_test([run.model for run in runs[name]])
-        for name in names_of_runs
-    },
-    f"lecture's model, {code_size:,} values": errors_on_test([lecture]),
+    **{shown: test_errors[name] for name, shown in names_of_runs.items()},
+    f"lecture's model, {code_size:,} values": np.array(
+        [evaluation.mse(x_test, lecture.reconstruct(x_test))]
+    ),
 }
-sizes = {"PCA, 64 values, clipped": ("-", 65 * n_pixels, 2 * 64 * n_pixels)}
-for name, shown in names_of_runs.items():
-    model = runs[name][0].model
-    n_epochs = len(runs[name][0].losses["loss"])
-    sizes[shown] = (n_epochs, model.count_params(), multiplications(model))
+sizes["PCA, 64 values, clipped"] = sizes["PCA, clipped"]
 sizes[f"lecture's model, {code_size:,} values"] = (
     budget.lecture_epochs,
-    lecture.count_params(),
-    multiplications(lecture),
+    f"{lecture.count_params():,}",
+    f"{multiplications(lecture):,}",
 )
 
 # %% tags=["numbers"]
@@ -2352,7 +2496,7 @@ lesson.Table(
     [
         (
             name,
-            *[n if n == "-" else f"{n:,}" for n in sizes.get(name, ("-", 0, 0))],
+            *sizes.get(name, ("-", "0", "0")),
             show(errors, 6),
         )
         for name, errors in test_mse.items()
@@ -2370,7 +2514,7 @@ if lesson.on_mnist(images):
     assert 0.11 < lead_over_longer < 0.18  # "about a seventh"
     assert lead_over_longer < lead
     assert conv_test.max() < longer_test.min()
-    assert 0.04 < conv_test.std(ddof=1) / conv_test.mean() < 0.08  # "about 6 percent"
+    assert 0.03 < conv_test.std(ddof=1) / conv_test.mean() < 0.05  # "about 4 percent"
 
 # %% [markdown]
 # ## Open project: a code map that is smaller than the image
@@ -2393,12 +2537,13 @@ if lesson.on_mnist(images):
 # - On MNIST, with a code of 64 values and three seeds, the convolutional network's error is about
 #   a fifth below that of the best of three dense networks, trained for as many epochs. It is about
 #   a seventh below that of the same dense network after about as much arithmetic. From seed to
-#   seed it scatters by about 6 percent. It has a quarter of the weights, and most of its lead
-#   appears only on new images. No remedy against overfitting was tried.
+#   seed it scatters by about 4 percent. It has a quarter of the weights, and most of its lead
+#   appears only on new images. Both have a little weight decay, the better of two remedies
+#   against overfitting that we tried.
 # - Bits are the size of a code, not the number of its values. No codec is best at every rate.
-#   The two networks lead in a narrow range, from a little above 0.1 to 0.2 bits per pixel, and
-#   are about equal there. From 0.25 to 0.4 bits, as far as we measured it, a context model of
-#   the pixels has the lowest error. (Networks with more values were not tried.)
+#   The two networks lead in a narrow range, from a little above 0.1 to 0.17 bits per pixel. From
+#   there to 0.4 bits, as far as we measured it, a context model of the pixels has the lowest
+#   error. (Networks with more values were not tried.)
 # - Trained on centred digits, networks with a code of 64 values have several times the error on
 #   moved ones. Moved images in the training help, but then the error on unmoved digits is higher
 #   (one seed, short training).
@@ -2432,8 +2577,9 @@ if lesson.on_mnist(images):
 # - **context modelling**: coding a symbol by probabilities that depend on its neighbours.
 # - **augmentation**: training on changed copies of the images.
 #
-#
 # ## What to remember, in numbers
+#
+# (± is the standard deviation over three seeds, where it is not called a standard error.)
 
 
 # %%
@@ -2458,8 +2604,8 @@ lesson.Table(
             "test MSE of PCA with 64 values, clipped",
             f"{test_mse['PCA, 64 values, clipped'][0]:.4f}",
         ),
-        ("test MSE of the dense network, 64 values", show(dense_test, 5)),
-        ("test MSE of the convolutional network, 64 values", show(conv_test, 5)),
+        ("test MSE of the dense network, 64 values", show(dense_test, 6)),
+        ("test MSE of the convolutional network, 64 values", show(conv_test, 6)),
         ("below the dense network by, as many epochs", share(dense_test)),
         ("below the dense network by, about as much arithmetic", share(longer_test)),
         (
@@ -2467,10 +2613,10 @@ lesson.Table(
             f"{by_levels[5][0]:.2f}, {evaluation.mse(x_rate, by_levels[5][1]):.4f}",
         ),
         (
-            "moved by 5 pixels, the error is higher by a factor of: dense",
-            show(growth["dense, 64"], 1),
+            "validation MSE of digits moved by 5 pixels, dense",
+            show(by_shift["dense, 64"][:, -1]),
         ),
-        ("the same, convolutional", show(growth["convolutional, 64"], 1)),
+        ("the same, convolutional", show(by_shift["convolutional, 64"][:, -1])),
     ],
 )
 
