@@ -98,7 +98,8 @@ def save(name, file=FILE):
     records = {**_read(file), name: _new}
     text = json.dumps(records, indent=1, sort_keys=True, allow_nan=False)
     # The numbers of a list on one line: a curve is a line, not a page.
-    text = re.sub(r"\[[-\d.,\se]+\]", lambda found: "".join(found[0].split()), text)
+    numbers = r"\[[-\d.,\se\[\]]+\]"  # lists of numbers, and lists of these
+    text = re.sub(numbers, lambda found: "".join(found[0].split()), text)
     part = file.with_suffix(".part")
     part.write_text(text + "\n", encoding="utf-8", newline="\n")
     part.replace(file)
