@@ -38,7 +38,8 @@ def result_of(run, **settings):
     Args:
         run: Function of a module or a notebook. JSON must be able to hold its result:
             numbers, lists of numbers, or a dict of these; arrays become lists.
-        **settings: Its arguments, numbers or texts.
+        **settings: Its arguments. Their `repr` must tell all that they hold: numbers,
+            texts, None, and tuples or dicts of these.
 
     Returns:
         The result.
@@ -83,35 +84,34 @@ def begin():
     _new = []
 
 
-def save(name, file=FILE):
+def save(name):
     """Write what was run since `begin`, in place of all earlier records of this name.
 
     Args:
         name: Name of the lesson.
-        file: Path of the file.
 
     Raises:
         ValueError: If `begin` was not called.
     """
     if _new is None:
         raise ValueError("Nothing was recorded: call begin() before the runs.")
-    records = {**_read(file), name: _new}
+    records = {**_read(), name: _new}
     text = json.dumps(records, indent=1, sort_keys=True, allow_nan=False)
     # The numbers of a list on one line: a curve is a line, not a page.
     numbers = r"\[[-\d.,\se\[\]]+\]"  # lists of numbers, and lists of these
     text = re.sub(numbers, lambda found: "".join(found[0].split()), text)
-    part = file.with_suffix(".part")
+    part = FILE.with_suffix(".part")
     part.write_text(text + "\n", encoding="utf-8", newline="\n")
-    part.replace(file)
+    part.replace(FILE)
 
 
-def _read(file):
-    return json.loads(file.read_text("utf-8")) if file.exists() else {}
+def _read():
+    return json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
 
 
 def _read_all():
     """The records of all lessons, one after the other."""
-    return [record for records in _read(FILE).values() for record in records]
+    return [record for records in _read().values() for record in records]
 
 
 def _as_list(value):

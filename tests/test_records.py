@@ -4,11 +4,14 @@ import collections
 import importlib.util
 import json
 import types
+from pathlib import Path
 
-import numpy as np
+import nbformat
 import pytest
 
 from aelab import records
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 CODE = """
 import numpy as np
@@ -17,7 +20,6 @@ from sklearn.decomposition import PCA
 
 pca = PCA(1).fit(np.eye(3))
 x = np.arange(6.0)
-n_runs = 0
 rate = 0.5
 layers = {"noise": corruption.AdditiveGaussian(0.5), "arrays": [np.ones(2)]}
 
@@ -26,12 +28,10 @@ def scaled(values, plus=rate * x):  # a helper
 
 def study(seed):
     '''The mean of all values, and the values.'''
-    global n_runs
-    n_runs += 1
+    runs.append(seed)
     assert layers and pca
     return {"mean": np.mean(x) + seed, "curve": scaled(x), "epochs": budget.epochs}
 """
-N_RUNS_IS_NO_INPUT = "    global n_runs\n    n_runs += 1\n"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def notebook(tmp_path, monkeypatch):
 
     def define(code=CODE, **budget):
         path = tmp_path / f"cells_{next(count)}.py"
-        path.write_text(code.replace(N_RUNS_IS_NO_INPUT, "    runs.append(seed)\n"))
+        path.write_text(code)
         spec = importlib.util.spec_from_file_location("cells", path)
         module = importlib.util.module_from_spec(spec)
         module.runs = runs
@@ -60,7 +60,7 @@ def recorded(define, *seeds):
     records.begin()
     cells = define()
     results = [records.result_of(cells.study, seed=seed) for seed in seeds]
-    records.save("09_x", records.FILE)
+    records.save("09_x")
     records._new = None
     define.runs.clear()
     return results
@@ -111,10 +111,10 @@ def test_another_budget_or_setting_is_run_and_the_rest_does_not_matter(notebook)
 def test_after_begin_everything_is_run_and_replaces_the_lessons_records(notebook):
     recorded(notebook, 1, 2)
     records.begin()
-    records.save("08_y", records.FILE)  # of another lesson: nothing is lost
+    records.save("08_y")  # of another lesson: nothing is lost
     records.result_of(notebook().study, seed=2)
     assert list(notebook.runs) == [2]
-    records.save("09_x", records.FILE)
+    records.save("09_x")
     kept = json.loads(records.FILE.read_text())
     assert [record["call"] for record in kept["09_x"]] == ["study(seed=2)"]
     assert '"curve": [0.0,0.5,1.0,' in records.FILE.read_text()
@@ -122,19 +122,26 @@ def test_after_begin_everything_is_run_and_replaces_the_lessons_records(notebook
 
 def test_what_cannot_be_recorded_is_refused(notebook):
     with pytest.raises(ValueError, match="begin"):
-        records.save("09_x", records.FILE)
+        records.save("09_x")
     cells = notebook(CODE.replace('"epochs": budget.epochs', '"model": object()'))
     with pytest.raises(TypeError, match="Received: object"):
         records.result_of(cells.study, seed=1)
 
 
-def test_the_files_records_are_numbers_of_full_runs():
-    kept = json.loads(records.FILE.read_text())
+def test_the_stored_lessons_have_read_every_record_and_trained_none():
+    """A function that was changed after it was recorded would have been run."""
+    kept = json.loads(records.FILE.read_text("utf-8"))
+    assert kept
     for lesson, of_lesson in kept.items():
-        keys = [record["key"] for record in of_lesson]
-        assert len(keys) == len(set(keys)), lesson
+        book = nbformat.read(NOTEBOOKS / f"{lesson}.ipynb", as_version=4)
+        text = "".join(
+            output.get("text", "")
+            for cell in book.cells
+            for output in cell.get("outputs", ())
+        )
         for record in of_lesson:
-            assert record["seconds"] > 0
-            values = record["result"]
-            values = values.values() if isinstance(values, dict) else [values]
-            assert all(np.isfinite(np.ravel(value)).all() for value in values)
+            assert f"{record['call']}: recorded {record['date']}" in text
+        names = {record["call"].partition("(")[0] for record in of_lesson}
+        for line in text.splitlines():
+            if line.partition("(")[0] in names:
+                assert ": recorded " in line, f"{lesson}: {line}"

@@ -226,9 +226,7 @@ def test_records_are_made_by_a_run_of_their_own(source, tmp_path, monkeypatch):
 # %% tags=["setup"]
 from pathlib import Path
 from aelab import records
-file = Path({str(file)!r})
-records.FILE = file
-records.save.__defaults__ = (file,)
+records.FILE = Path({str(file)!r})
 
 # %%
 def study(seed):
