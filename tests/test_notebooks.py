@@ -1,11 +1,13 @@
 """The stored notebooks: built from their sources, executed, small, in one form."""
 
 import ast
+import json
 import re
 
 import nbformat
 import pytest
 
+from aelab import records
 from tools import build
 
 SOURCES = build.sources()
@@ -151,3 +153,22 @@ def test_every_lesson_says_where_to_begin_after_a_restart():
         cells = build.build(source, "solution").cells
         (at,) = (i for i, cell in enumerate(cells) if "setup" in tags(cell))
         assert "restart" in cells[at - 1].source, source.name
+
+
+def test_the_stored_lessons_have_read_every_record_and_trained_none():
+    """A function that was changed after it was recorded would have been run."""
+    kept = json.loads(records.FILE.read_text("utf-8"))
+    assert kept
+    for lesson, of_lesson in kept.items():
+        book = nbformat.read(build.NOTEBOOKS / f"{lesson}.ipynb", as_version=4)
+        text = "".join(
+            output.get("text", "")
+            for cell in book.cells
+            for output in cell.get("outputs", ())
+        )
+        for record in of_lesson:
+            assert f"{record['call']}: recorded {record['date']}" in text
+        names = {record["call"].partition("(")[0] for record in of_lesson}
+        for line in text.splitlines():
+            if line.partition("(")[0] in names:
+                assert ": recorded " in line, f"{lesson}: {line}"
