@@ -6,10 +6,12 @@ the same data, and trains otherwise: at another budget, on other images, or wher
 code was changed. After `begin` it trains always.
 """
 
+import base64
 import datetime
 import dis
 import hashlib
 import inspect
+import io
 import json
 import re
 import time
@@ -19,13 +21,17 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from IPython import display, get_ipython
 from sklearn.base import BaseEstimator
 
-__all__ = ["begin", "result_of", "save"]
+from aelab import training
+
+__all__ = ["begin", "pack", "result_of", "save", "unpack"]
 
 FILE = Path(__file__).with_name("records.json")
 
 _new = None  # what was run since `begin`, a list; None while records may be read
+_read_here = {}  # by cell and function: what it has read
 
 
 def result_of(run, **settings):
@@ -60,7 +66,9 @@ def result_of(run, **settings):
     if _new is None:
         for record in _read_all():
             if record["key"] == key:
-                print(f"{call}: recorded {record['date']}, {record['seconds']:.0f} s")
+                shell = get_ipython()
+                place = shell and shell.execution_count, run.__name__
+                _read_here.setdefault(place, _Reading(run.__name__)).add(record)
                 return record["result"]
     print(f"{call}:")
     start = time.perf_counter()
@@ -71,11 +79,36 @@ def result_of(run, **settings):
                 "call": call,
                 "key": key,
                 "date": datetime.date.today().isoformat(),
+                "device": "a GPU" if training.on_gpu() else "a CPU",
                 "seconds": round(time.perf_counter() - start, 1),
                 "result": result,
             }
         )
     return result
+
+
+class _Reading:
+    """One line on what a cell has read of a function, renewed in place."""
+
+    def __init__(self, name):
+        self.name = name
+        self.records = []
+        self.handle = display.DisplayHandle()
+
+    def add(self, record):
+        """Count one more, and show the line."""
+        self.records.append(record)
+        n = len(self.records)
+        show = self.handle.display if n == 1 else self.handle.update
+        minutes = sum(record["seconds"] for record in self.records) / 60
+        dates = " and ".join(sorted({record["date"] for record in self.records}))
+        devices = " and ".join(sorted({record["device"] for record in self.records}))
+        show(
+            training.Line(
+                f"{self.name}: {n} result{'s' if n > 1 else ''} read, recorded "
+                f"{dates} on {devices} in {minutes:.1f} minutes"
+            )
+        )
 
 
 def begin():
@@ -103,6 +136,47 @@ def save(name):
     part = FILE.with_suffix(".part")
     part.write_text(text + "\n", encoding="utf-8", newline="\n")
     part.replace(FILE)
+
+
+def pack(x):
+    """Images as a text, so that a result can hold some of them.
+
+    Args:
+        x: Array in [0, 1], any shape. It is rounded to 256 levels.
+
+    Returns:
+        String of letters and digits: the array, compressed.
+
+    Raises:
+        ValueError: If a value lies outside [0, 1].
+    """
+    x = np.asarray(x)
+    if not (np.all(x >= 0) and np.all(x <= 1)):
+        raise ValueError(
+            "x must lie in [0, 1]: clip it. "
+            f"Received values from {x.min():.3g} to {x.max():.3g}"
+        )
+    file = io.BytesIO()
+    np.savez_compressed(file, np.rint(255 * x).astype("uint8"))
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def unpack(text):
+    """The images of a text that `pack` made.
+
+    Args:
+        text: What `pack` returned.
+
+    Returns:
+        float32 NumPy array in [0, 1], of the shape that `pack` was given.
+
+    Example:
+        >>> unpack(pack(np.eye(2)))
+        array([[1., 0.],
+               [0., 1.]], dtype=float32)
+    """
+    with np.load(io.BytesIO(base64.b64decode(text))) as arrays:
+        return arrays["arr_0"].astype("float32") / 255
 
 
 def _read():
@@ -139,8 +213,9 @@ def _describe(function, known):
         name: function.__globals__[name]
         for name in sorted(variables & function.__globals__.keys())
     }
-    for i, default in enumerate(function.__defaults__ or ()):
-        used[f"default {i} of {function.__name__}"] = default
+    defaults = dict(enumerate(function.__defaults__ or ()))
+    for name, default in {**defaults, **(function.__kwdefaults__ or {})}.items():
+        used[f"default {name} of {function.__name__}"] = default
     for name, value in used.items():
         if name in known:
             continue

@@ -151,7 +151,7 @@ def on_gpu():
     return "cpu" not in str(ops.ones(1).device).lower()
 
 
-class _Line(str):
+class Line(str):
     """Text that a notebook shows without quotes."""
 
     __repr__ = str.__str__
@@ -168,7 +168,7 @@ class Progress(keras.callbacks.Callback):
         """Show a first line."""
         self.began = time.perf_counter()
         self.drawn = self.began
-        self.line = _Line("training ...")
+        self.line = Line("training ...")
         self.shown = self.line
         self.handle = display.DisplayHandle()
         self.handle.display(self.line)
@@ -182,7 +182,7 @@ class Progress(keras.callbacks.Callback):
                 logs.pop(f"{prefix}reconstruction", None)
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
         done = f"epoch {epoch + 1} of {self.params['epochs']}"
-        self.line = _Line(f"{done}, {now - self.began:.0f} s: {numbers}")
+        self.line = Line(f"{done}, {now - self.began:.0f} s: {numbers}")
         if now - self.drawn > 1:
             self._draw()
 

@@ -3,8 +3,10 @@
 import collections
 import importlib.util
 import json
+import re
 import types
 
+import numpy as np
 import pytest
 
 from aelab import records
@@ -19,8 +21,8 @@ x = np.arange(6.0)
 rate = 0.5
 layers = {"noise": corruption.AdditiveGaussian(0.5), "arrays": [np.ones(2)]}
 
-def scaled(values, plus=rate * x):  # a helper
-    return rate * values + 0 * plus
+def scaled(values, plus=rate * x, *, power=1, times=rate):  # a helper
+    return times * values**power + 0 * plus
 
 def study(seed):
     '''The mean of all values, and the values.'''
@@ -35,6 +37,7 @@ def notebook(tmp_path, monkeypatch):
     """Function that defines a study by its code, as a notebook would."""
     monkeypatch.setattr(records, "FILE", tmp_path / "records.json")
     monkeypatch.setattr(records, "_new", None)
+    monkeypatch.setattr(records, "_read_here", {})
     runs = collections.deque()  # which says nothing about what a study gives
     count = iter(range(1_000))
 
@@ -69,15 +72,16 @@ def test_what_was_recorded_is_read_with_its_date_and_not_run(notebook, capsys):
     assert records.result_of(notebook().study, seed=2) == second
     assert records.result_of(notebook().study, seed=1) == first
     assert not notebook.runs
-    (line, _) = capsys.readouterr().out.splitlines()
-    assert line.startswith("study(seed=2): recorded 2")
+    (first, both) = capsys.readouterr().out.splitlines()  # a notebook renews the line
+    assert re.fullmatch(r"study: 1 result read, recorded [-\d]+ on a CPU in .*", first)
+    assert both.startswith("study: 2 results read, recorded ")
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         ("+ seed", "- seed"),  # the function itself
-        ("return rate * values", "return values * rate**2"),  # one that it calls
+        ("return times * values", "return values * times**2"),  # one that it calls
         ("rate = 0.5", "rate = 0.25"),  # a number that this one uses
         ("arange(6.0)", "arange(6.0)[::-1]"),  # an array, of the same sum
         ("Gaussian(0.5)", "Gaussian(0.6)"),  # a layer
@@ -85,6 +89,7 @@ def test_what_was_recorded_is_read_with_its_date_and_not_run(notebook, capsys):
         ("PCA(1)", "PCA(1, whiten=True)"),
         ("np.eye(3)", "np.eye(4)"),  # an estimator that has seen other data
         ("plus=rate * x", "plus=rate * x[::-1]"),  # an argument's default
+        ("times=rate", "times=2 * rate"),  # of one that has to be named
     ],
 )
 def test_another_code_or_other_data_are_run(notebook, old, new):
@@ -122,3 +127,14 @@ def test_what_cannot_be_recorded_is_refused(notebook):
     cells = notebook(CODE.replace('"epochs": budget.epochs', '"model": object()'))
     with pytest.raises(TypeError, match="Received: object"):
         records.result_of(cells.study, seed=1)
+
+
+def test_a_result_can_hold_images_of_256_greys(notebook):
+    x = np.linspace(0, 1, 2 * 5 * 4).reshape(2, 5, 4, 1)
+    text = records.pack(x)
+    again = records.unpack(json.loads(json.dumps(text)))
+    assert again.shape == x.shape
+    assert np.abs(again - x).max() <= 0.5 / 255 + 1e-6
+    assert len(records.pack(np.zeros((6, 28, 28, 1)))) < 500  # black costs nothing
+    with pytest.raises(ValueError, match=r"\[0, 1\].*1\.5"):
+        records.pack(1.5 * x)
