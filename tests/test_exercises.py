@@ -251,6 +251,10 @@ def angle(a, b):
             ),
             "no front",
         ),
+        (  # right where the two vectors point away from each other
+            lambda a, b: 180 - angle(a, b) if a @ b >= 0 else angle(a, b),
+            "above 90",
+        ),
         (lambda a, b: 90 - angle(a, b), "not of the sine"),
         (lambda a, b: np.degrees(np.arccos(min(1, abs(a @ b)))), "lengths"),
         (lambda a, b: np.nan, "nan"),
@@ -356,6 +360,9 @@ def test_the_best_that_a_relu_can_do_is_taken():
     assert "average image" in check(
         evaluation.mse(x, np.repeat(x.mean(0)[None], len(x), 0))
     )
+    assert check(np.array(evaluation.mse(x, np.maximum(x, 0)))) is True
+    assert check(keras.ops.mean(keras.ops.square(np.minimum(x, 0)))) is True
+    assert "shape (50, 4, 4, 1)" in check(np.maximum(x, 0))
     assert "one number" in check("0.3")
     assert "What is the best output" in check(0.3)
 
