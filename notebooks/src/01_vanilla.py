@@ -662,7 +662,7 @@ as_keras, losses_seen = train_deep("keras", 1e-3, seed=1)
 # backend, or a change in the package itself. To train everything yourself, run
 # `records.begin()` before the next cell.) The model above is there to check the records:
 # trained from the same seed, on the same backend and a similar machine, it should have nearly
-# the same loss; elsewhere the two may differ by as much as two seeds do.
+# the same loss; elsewhere the two may differ by more than two seeds do.
 #
 # > **Predict.** Both initialisations are random. Which of them will have the lower loss after
 # > 20 epochs, or will the curves meet before?

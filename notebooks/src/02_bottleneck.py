@@ -46,7 +46,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers, ops
 
-from aelab import corruption, evaluation, exercises, lesson, models, plots, training
+from aelab import (
+    corruption,
+    evaluation,
+    exercises,
+    lesson,
+    models,
+    plots,
+    records,
+    training,
+)
 
 plots.use_style()
 images = lesson.start(seed=1)
@@ -58,6 +67,11 @@ images = lesson.start(seed=1)
 # at the `full` budget; in a quick run, or with other images, they will differ. Cells that
 # only hold `assert` are the lesson's claims, as code: they stop the notebook where a claim
 # does not hold. `lesson.on_mnist(images)` is true for MNIST at full budget.
+#
+# As in lesson 01, comparisons that take many trainings are functions that return numbers,
+# called through `records.result_of`: it reads what we recorded with the same code and the same
+# images, and trains otherwise. What you look at is trained here and compared with the records.
+# (Another machine or another backend can change a result by more than another seed does.)
 
 # %% tags=["budget"]
 budget = lesson.budget(
@@ -69,8 +83,9 @@ budget = lesson.budget(
         linear_epochs=10,
         seeds=(1, 2, 3),
         code_sizes=(2, 8, 16, 32, 64),
+        shown_sizes=(2, 8, 32),
         size_epochs=10,
-        changes=14,
+        changes=18,
         change_epochs=10,
         record_epochs=16,
         rate=4e-3,
@@ -80,6 +95,7 @@ budget = lesson.budget(
         weight_decay=(0.3, 1.0, 3.0),
         noise=(0.1, 0.3, 0.6),
         trial_epochs=12,
+        design_peaks=(1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2, 4.8e-2),
         copier_epochs=8,
     ),
     quick=dict(
@@ -90,6 +106,7 @@ budget = lesson.budget(
         linear_epochs=40,
         seeds=(1,),
         code_sizes=(8, 64),
+        shown_sizes=(8,),
         size_epochs=10,
         changes=1,
         change_epochs=8,
@@ -101,6 +118,7 @@ budget = lesson.budget(
         weight_decay=(),
         noise=(0.3,),
         trial_epochs=10,
+        design_peaks=(3e-3,),
         copier_epochs=6,
     ),
 )
@@ -206,8 +224,9 @@ for name, (start, end, color, dash) in sides.items():
 corners = {"centre": center, "point": points[i], "reconstruction": foot}
 for word, (x, y) in corners.items():
     one.plot(x, y, "ko")
-    away = (0, 12) if word == "point" else (0, -18)
-    one.annotate(word, (x, y), away, textcoords="offset points", ha="center")
+    side = "left" if word == "reconstruction" else "right"
+    away = (10, -14) if word == "reconstruction" else (-10, 8)
+    one.annotate(word, (x, y), away, textcoords="offset points", ha=side)
 one.set(xlabel="first pixel", xlim=ax.get_xlim(), ylim=ax.get_ylim(), aspect="equal")
 one.set_title("One point: a right angle, and Pythagoras")
 one.legend(loc="upper left")
@@ -328,15 +347,13 @@ print(
 )
 
 # %%
+above_pca = np.array(history.history["val_loss"]) / pca_16 - 1
 plots.curves(
     None,
-    {
-        "linear autoencoder": history.history["val_loss"],
-        "PCA with 16 components": pca_16,
-    },
+    {"linear autoencoder": np.maximum(above_pca, 1e-6), "1 %": 0.01},
     xlabel="epoch",
-    ylabel="validation MSE (per pixel)",
-    title="Small steps arrive at PCA's error",
+    ylabel="validation MSE / PCA's - 1",
+    title="How far the small steps are from PCA's error",
     log="y",
 )
 plt.show()
@@ -416,53 +433,88 @@ print(
     f"first row of W_2 and first component: {line_angle(W_2[0], V_16[0]):.0f} degrees"
 )
 
+# %% [markdown] tags=["solution"]
+# The angle is large: the spaces agree, the single directions do not.
+
 # %% [markdown]
-# (The angle of exercise 1 is large: the spaces agree, the single directions do not.)
-#
 # ## How many values does a digit need?
 #
 # Now the activations come back. We train one model for each size of the code, all with
 # the same layers and for the same number of epochs, and put PCA of the same size beside
-# it (clipped to [0, 1], as the sigmoid is). Each training is repeated from several seeds
-# (three at full budget), because a difference between two sizes counts only if it is larger
-# than the spread over the seeds. The table shows the mean and, after ±, the standard
-# deviation over the seeds.
+# it, with the gain and offset of lesson 01 and clipped to [0, 1], as the sigmoid is. Each
+# training is repeated from several seeds (three at full budget), because a difference between
+# two sizes counts only if it is larger than the spread over the seeds. The table shows the mean
+# and, after ±, the standard deviation over the seeds.
 #
-# > **Predict.** PCA's error divided by the network's is the factor that the network
-# > gains. Where is it largest: at 2 values, in between, or at 64?
+# > **Predict.** Divide PCA's error by the network's. Where is this ratio largest: at 2 values, in
+# > between, or at 64? And is it above 1 everywhere?
 
 
 # %%
-def train_with_size(size, seed, epochs):
-    """A trained model with a code of this size, and its validation error."""
-    print(f"{size} values, seed {seed}:")
+def model_of_size(size, seed, epochs):
+    """A trained model with a code of this size."""
     keras.utils.set_random_seed(seed)
     autoencoder = models.dense_autoencoder(
         image_shape, hidden_units=(256, 128), latent_dim=size
     )
     training.train(autoencoder, x_sweep, epochs=epochs, peak=5e-3)
-    return autoencoder, evaluation.mse(x_val, autoencoder.reconstruct(x_val))
+    return autoencoder
+
+
+def error_with_size(size, seed, epochs):
+    """The validation error of such a model."""
+    autoencoder = model_of_size(size, seed, epochs)
+    return evaluation.mse(x_val, autoencoder.reconstruct(x_val))
 
 
 pca_sweep = evaluation.fit_pca(x_sweep, n_components=max(budget.code_sizes))
+
+
+def pca_with_gain(pca, size, x_fit, x):
+    """PCA with this many components, then gain and offset that suit x_fit, clipped."""
+    x_fit = x_fit[:5_000]
+    drawn = evaluation.pca_reconstruct(pca, x_fit, size)
+    gain, offset = evaluation.fit_gain_offset(drawn, x_fit)
+    return np.clip(gain * evaluation.pca_reconstruct(pca, x, size) + offset, 0, 1)
+
+
 pca_errors = {}
 size_errors = {}
-size_models = {}  # of the first seed
 for size in budget.code_sizes:
-    x_hat = evaluation.pca_reconstruct(pca_sweep, x_val, size, clip=(0, 1))
+    x_hat = pca_with_gain(pca_sweep, size, x_sweep, x_val)
     pca_errors[size] = evaluation.mse(x_val, x_hat)
-    found = [train_with_size(size, seed, budget.size_epochs) for seed in budget.seeds]
-    size_models[size] = found[0][0]
-    size_errors[size] = np.array([error for _, error in found])
-gains = {
+    size_errors[size] = np.array(
+        [
+            records.result_of(
+                error_with_size, size=size, seed=seed, epochs=budget.size_epochs
+            )
+            for seed in budget.seeds
+        ]
+    )
+ratios = {
     size: pca_errors[size] / size_errors[size].mean() for size in budget.code_sizes
 }
+
+# %%
+# Models of some sizes, to look at.
+size_models = {}
+for size in budget.shown_sizes:
+    print(f"{size} values:")
+    size_models[size] = model_of_size(size, budget.seeds[0], budget.size_epochs)
+shown_errors = {
+    size: evaluation.mse(x_val, autoencoder.reconstruct(x_val))
+    for size, autoencoder in size_models.items()
+}
+for size, error in shown_errors.items():
+    print(
+        f"{size} values: trained here {error:.4f}, recorded {size_errors[size][0]:.4f}"
+    )
 
 # %%
 ax = plots.curves(
     budget.code_sizes,
     {
-        "PCA, clipped": list(pca_errors.values()),
+        "PCA, with gain and offset": list(pca_errors.values()),
         "autoencoder (mean over the seeds)": [e.mean() for e in size_errors.values()],
         "baseline: average image": baseline,
     },
@@ -483,27 +535,30 @@ def show(errors, digits=4):
 
 
 lesson.Table(
-    ("values", "PCA, clipped", "autoencoder", "PCA's error / autoencoder's"),
+    (
+        "values",
+        "PCA, with gain and offset",
+        "autoencoder",
+        "PCA's error / autoencoder's",
+    ),
     [
-        (size, pca_errors[size], show(size_errors[size]), f"{gains[size]:.2f}")
+        (size, pca_errors[size], show(size_errors[size]), f"{ratios[size]:.2f}")
         for size in budget.code_sizes
     ],
 )
 
 # %% [markdown]
-# And what do the images look like? For each size there are two rows, PCA and the network
-# that was trained from the first seed. Each is labelled with that model's error on all
+# And what do the images look like? For some sizes there are two rows, PCA and the network
+# that was trained here. Each is labelled with that model's error on all
 # validation images, so the network's differ a little from the means in the table.
 
 # %%
 rows = {"image": x_val[:6]}
-for size in budget.code_sizes:
-    x_hat = evaluation.pca_reconstruct(pca_sweep, x_val[:6], size, clip=(0, 1))
+for size, autoencoder in size_models.items():
+    x_hat = pca_with_gain(pca_sweep, size, x_sweep, x_val[:6])
     rows[f"{size} values,\nPCA {pca_errors[size]:.4f}"] = x_hat
-    error = size_errors[size][0]
-    rows[f"{size} values,\nnetwork {error:.4f}"] = size_models[size].reconstruct(
-        x_val[:6]
-    )
+    x_hat = autoencoder.reconstruct(x_val[:6])
+    rows[f"{size} values,\nnetwork {shown_errors[size]:.4f}"] = x_hat
 plots.image_rows(rows, title="What codes of different sizes hold (with validation MSE)")
 plt.show()
 
@@ -543,36 +598,50 @@ if smallest == 2 and images.class_names:
 
 # %% [markdown]
 # The shape of such a curve can be an artefact. Perhaps the large codes only had too
-# little time. So we train the largest code once more for twice as many epochs, and, as a
-# control, the size with the largest gain as well.
+# little time. So the largest code is trained once more for twice as many epochs, and, as a
+# control, the size with the largest ratio as well.
 
 # %%
 largest = max(budget.code_sizes)
-best_size = max(gains, key=gains.get)
-longer_gains = {}
-for size in (best_size, largest):
-    _, error = train_with_size(size, seed=1, epochs=2 * budget.size_epochs)
-    longer_gains[size] = pca_errors[size] / error
+best_size = max(ratios, key=ratios.get)
+longer_errors = {
+    size: np.array(
+        [
+            records.result_of(
+                error_with_size, size=size, seed=seed, epochs=2 * budget.size_epochs
+            )
+            for seed in budget.seeds
+        ]
+    )
+    for size in (best_size, largest)
+}
+longer_ratios = {
+    size: pca_errors[size] / errors.mean() for size, errors in longer_errors.items()
+}
 
 # %%
-plots.curves(
+ax = plots.curves(
     budget.code_sizes,
-    {
-        "gain (mean over the seeds)": list(gains.values()),
-        "with twice the epochs (one seed)": (
-            list(longer_gains),
-            list(longer_gains.values()),
-        ),
-        "no gain": 1.0,
-    },
+    {"ratio (means over the seeds)": list(ratios.values()), "equal errors": 1.0},
     xlabel="code size (values per image)",
     ylabel="PCA's error / autoencoder's",
-    title="What the network gains over PCA",
-    log="x",
+    title="How many times PCA's error is the network's",
+    log="xy",
 )
+ax.plot(
+    list(longer_ratios),
+    list(longer_ratios.values()),
+    "s",
+    color="C1",
+    label="with twice the epochs",
+)
+ax.legend()
 plt.show()
-for size, gain in longer_gains.items():
-    print(f"{size} values: gain {gains[size]:.2f}, with twice the epochs {gain:.2f}")
+for size, errors in longer_errors.items():
+    print(
+        f"{size} values: error {show(size_errors[size])}, ratio {ratios[size]:.2f}; "
+        f"with twice the epochs {show(errors)}, ratio {longer_ratios[size]:.2f}"
+    )
 
 # %% [markdown]
 # **What to notice**
@@ -583,25 +652,35 @@ for size, gain in longer_gains.items():
 #   measurement.
 # - Every larger size that we tried lowers the error of both, but not by the same
 #   factor. (On logarithmic axes the vertical distance of the two curves shows this factor.) In
-#   these trainings the network gains most in the middle, at 16 values.
-# - Twice the time lifts the gain at 64 values by more than at 16, from one seed each, but not
-#   to the height of the middle sizes. So a part of the drop in the gain from 16 to 64 values
-#   is an artefact of the short training, perhaps all of it. In the next section a network
-#   of another recipe (wider, with another activation, more images and more
-#   epochs) reaches a gain above 4 with 30 values.
-# - It would be wrong to conclude that an autoencoder with 64 values is hardly worth its
-#   effort. What such a curve says about a size holds only for this length of training.
+#   these trainings the network is furthest ahead in the middle, at 16 values, where it more than
+#   halves PCA's error.
+# - With 64 values PCA wins. Has the network reached the end of what it can do? No: twice the
+#   epochs lower its error by more than a quarter, and it overtakes PCA. At 16 values they lower it
+#   by about a tenth only. So a part of the drop from 16 to 64 values is an artefact of the short
+#   training. In the next section a network of another recipe (wider, with another activation,
+#   more images and more epochs) has a ratio above 3 with 30 values.
+# - It would be wrong to conclude from the first curve that an autoencoder with 64 values is not
+#   worth its effort. What such a curve says about a size holds for this network, this learning
+#   rate and this length of training.
 
 # %%
-assert gains[8] > gains[64]
+assert ratios[8] > ratios[64]
 if lesson.on_mnist(images):
-    assert min(gains.values()) > 1
     assert best_size == 16
+    assert 2 < ratios[16] < 2.5
+    for size in (2, 8, 32):
+        assert size_errors[size].max() < pca_errors[size]
+    assert size_errors[64].min() > pca_errors[64] > longer_errors[64].max()
     assert np.all(np.diff(list(pca_errors.values())) < 0)
     assert np.all(np.diff([errors.mean() for errors in size_errors.values()]) < 0)
-    lifted = {size: longer_gains[size] / gains[size] for size in longer_gains}
-    assert lifted[64] > 1.1 * lifted[16]
-    assert longer_gains[64] < min(gains[8], gains[16], gains[32])
+    lowered = {
+        size: 1 - errors.mean() / size_errors[size].mean()
+        for size, errors in longer_errors.items()
+    }
+    assert lowered[64] > 0.25
+    assert 0.08 < lowered[16] < 0.14
+    for size, error in shown_errors.items():
+        assert abs(error / size_errors[size].mean() - 1) < 0.03
 
 # %% [markdown]
 # ## The autoencoder of 2006, with a code of the same size
@@ -621,13 +700,10 @@ if lesson.on_mnist(images):
 pca_30 = evaluation.mse(
     x_test, evaluation.pca_reconstruct(pca, x_test, n_components=30)
 )
-pca_30_clipped = evaluation.mse(
-    x_test, evaluation.pca_reconstruct(pca, x_test, n_components=30, clip=(0, 1))
-)
+pca_30_gained = evaluation.mse(x_test, pca_with_gain(pca, 30, x_train, x_test))
 print(f"PCA with 30 components, in the paper:  {13.87 / 784:.5f}")
-print(
-    f"PCA with 30 components, here:          {pca_30:.5f} (clipped: {pca_30_clipped:.5f})"
-)
+print(f"PCA with 30 components, here:          {pca_30:.5f}")
+print(f"the same with gain and offset, clipped: {pca_30_gained:.5f}")
 print(f"logistic PCA with 30 values, in the paper:  {8.01 / 784:.5f}")
 print(f"autoencoder with 30 values, in the paper:   {3.00 / 784:.5f}")
 
@@ -638,14 +714,12 @@ print(f"autoencoder with 30 values, in the paper:   {3.00 / 784:.5f}")
 # rate and $\lambda$ is `weight_decay`. A recipe with so many parts raises a question: which
 # of them does the work? We change one at a time, which is called an ***ablation***:
 #
-# - the full recipe is trained from three seeds, each change from one;
+# - every recipe is trained from three seeds;
 # - all are trained on the same part of the training images for a few epochs, and compared
 #   on the validation images, so that the test images remain untouched;
-# - another architecture or batch size may need another learning rate. So we try three constant
-#   rates, three peaks for the narrow layers (the peak is the highest rate of a schedule), and
-#   two peaks each for the ReLU and for the large batches. For fairness the full recipe, too, is
-#   trained at half and at twice its peak. Only the other changes (no weight decay, half of the
-#   epochs) keep the peak of the recipe.
+# - another architecture, batch size or length may need another learning rate. So each change is
+#   tried at three rates (the *peak* is the highest rate of a schedule), and for fairness the full
+#   recipe, too, at half and at twice its peak. Only the recipe without weight decay keeps the peak.
 #
 # > **Predict.** Which single change does the most harm: narrow layers, ReLU, a constant
 # > learning rate, no weight decay, larger batches, or half of the epochs?
@@ -688,22 +762,35 @@ def train_by(recipe, x, seed, loss="mse"):
     return autoencoder, progress.seconds
 
 
+def recipe_error(recipe, seed):
+    """The validation error of a model that was trained on a part of the images."""
+    autoencoder, _ = train_by(recipe, x_change, seed)
+    return evaluation.mse(x_val, autoencoder.reconstruct(x_val))
+
+
 full_recipe = Recipe()
+narrow = replace(full_recipe, hidden_units=(128, 64))
+constant = replace(full_recipe, schedule=False)
+relu = replace(full_recipe, activation="relu")
+large_batches = replace(full_recipe, batch_size=256)
+half_epochs = replace(full_recipe, epochs=budget.change_epochs // 2)
 changes = {  # replace(recipe, ...) is a copy of a recipe with some values changed
-    "narrow layers (128, 64)": replace(full_recipe, hidden_units=(128, 64)),
-    "narrow layers, peak 8e-3": replace(full_recipe, hidden_units=(128, 64), rate=8e-3),
-    "narrow layers, peak 1.6e-2": replace(
-        full_recipe, hidden_units=(128, 64), rate=1.6e-2
-    ),
-    "constant rate 4e-3": replace(full_recipe, schedule=False, rate=4e-3),
-    "constant rate 2e-3": replace(full_recipe, schedule=False, rate=2e-3),
-    "constant rate 1e-3": replace(full_recipe, schedule=False, rate=1e-3),
-    "ReLU": replace(full_recipe, activation="relu"),
-    "ReLU, peak 2e-3": replace(full_recipe, activation="relu", rate=2e-3),
+    "narrow layers (128, 64)": narrow,
+    "narrow layers, peak 8e-3": replace(narrow, rate=8e-3),
+    "narrow layers, peak 1.6e-2": replace(narrow, rate=1.6e-2),
+    "constant rate 4e-3": replace(constant, rate=4e-3),
+    "constant rate 2e-3": replace(constant, rate=2e-3),
+    "constant rate 1e-3": replace(constant, rate=1e-3),
+    "ReLU": relu,
+    "ReLU, peak 2e-3": replace(relu, rate=2e-3),
+    "ReLU, peak 1e-3": replace(relu, rate=1e-3),
+    "batches of 256": large_batches,
+    "batches of 256, peak 2e-3": replace(large_batches, rate=2e-3),
+    "batches of 256, peak 6e-3": replace(large_batches, rate=6e-3),
+    "half of the epochs": half_epochs,
+    "half of the epochs, peak 2e-3": replace(half_epochs, rate=2e-3),
+    "half of the epochs, peak 6e-3": replace(half_epochs, rate=6e-3),
     "no weight decay": replace(full_recipe, weight_decay=0.0),
-    "batches of 256": replace(full_recipe, batch_size=256),
-    "batches of 256, peak 6e-3": replace(full_recipe, batch_size=256, rate=6e-3),
-    "half of the epochs": replace(full_recipe, epochs=budget.change_epochs // 2),
     "full recipe, peak 2e-3": replace(full_recipe, rate=2e-3),
     "full recipe, peak 8e-3": replace(full_recipe, rate=8e-3),
 }
@@ -711,71 +798,71 @@ recipes = {"full recipe": full_recipe}
 for name in list(changes)[: budget.changes]:
     recipes[name] = changes[name]
 
-# %%
 change_errors = {}
 for name, recipe in recipes.items():
-    print(f"{name}:")
+    print(name)
     change_errors[name] = np.array(
         [
-            evaluation.mse(
-                x_val, train_by(recipe, x_change, seed)[0].reconstruct(x_val)
-            )
-            for seed in (budget.seeds if name == "full recipe" else (1,))
+            records.result_of(recipe_error, recipe=recipe, seed=seed)
+            for seed in budget.seeds
         ]
     )
 
 # %%
-shown_to = 3 * change_errors["full recipe"].mean()  # what is worse gets an arrow
-figure, ax = plt.subplots(figsize=(8, 4.4), layout="constrained")
-band = change_errors["full recipe"]
-ax.axvspan(band.min(), band.max(), color="0.85", label="full recipe, its seeds")
-for row, errors in enumerate(change_errors.values()):
-    if errors.mean() < shown_to:
-        ax.plot(errors, [row] * len(errors), "o", color="C0" if row else "black", ms=5)
+full_errors = change_errors["full recipe"]
+shown_to = 3 * full_errors.mean()  # a training that ends above this has failed
+figure, ax = plt.subplots(figsize=(8, 5.4), layout="constrained")
+ax.axvspan(
+    full_errors.min(), full_errors.max(), color="0.85", label="full recipe, its seeds"
+)
+in_words = {}  # for each recipe, what the table says
+for row, (name, errors) in enumerate(change_errors.items()):
+    worked = errors[errors < shown_to]
+    n_failed = len(errors) - len(worked)
+    color = "C0" if row else "black"
+    ax.plot(worked, [row] * len(worked), "o", color=color, fillstyle="none")
+    if n_failed:
+        in_words[name] = f"{n_failed} of {len(errors)} failed", "-"
+        text = f"{n_failed} of {len(errors)} failed \u2192"
+        ax.text(0.98 * shown_to, row, text, ha="right", va="center")
     else:
-        text = f"{errors.mean():.3f} (average image: {baseline:.3f}) \u2192"
-        ax.text(0.97 * shown_to, row, text, ha="right", va="center")
+        change = f"{errors.mean() / full_errors.mean() - 1:+.0%}" if row else "-"
+        in_words[name] = show(errors), change
 ax.set_yticks(range(len(change_errors)), change_errors)
 ax.invert_yaxis()
-ax.set(xlim=(0.9 * band.min(), shown_to), xlabel="validation MSE (per pixel)")
+ax.set(xlim=(0.9 * full_errors.min(), shown_to))
+ax.set(xlabel="validation MSE (per pixel), one circle per seed")
 ax.set_title("The full recipe, and one change at a time")
-ax.legend(loc="upper right")
-words = ", ".join(f"{name} {e.mean():.4f}" for name, e in change_errors.items())
+figure.legend(loc="outside lower right")
+words = ", ".join(f"{name} {text}" for name, (text, _) in in_words.items())
 plots.describe(figure, f"One row for each recipe, with its validation MSE: {words}.")
 plt.show()
 
 # %%
-full_errors = change_errors["full recipe"]
 lesson.Table(
     ("one thing changed", "validation MSE", "against the full recipe"),
-    [
-        (
-            name,
-            show(errors),
-            "-"
-            if name == "full recipe"
-            else f"{errors.mean() / full_errors.mean() - 1:+.0%}",
-        )
-        for name, errors in change_errors.items()
-    ],
+    [(name, *text) for name, text in in_words.items()],
 )
 
 # %% [markdown]
+# (A training has *failed* if it ends with more than three times the error of the full recipe.)
+#
 # **What to notice**
-# - One training failed: with batches of 256 and the higher peak the error is worse than
-#   that of the average image. So these batches were judged at one working rate only.
-# - Among the others narrow layers, at the best of their three peaks, and half of the epochs do the
-#   most harm, about equally (one seed each). But half of the epochs were tried at the recipe's
-#   own peak only; at a peak chosen for so short a training they might do less. Doubling the
-#   batch also halves the number of steps, and yet does less harm. Two guesses: it helps to pass
-#   over each image ten times instead of five, and a step that averages more images is less
-#   noisy.
-# - The schedule, warm-up and cosine together, helps: the best of three constant rates is worse
-#   than the full recipe by more than the seeds differ. The recipe's own peak is the best of
-#   the three that we tried. The SiLU helps as well, at both rates that the ReLU
-#   was given. Weight decay of this small strength makes no difference that we can see: without
-#   it the error ends within the spread over the seeds (one seed). We keep it for the longer
-#   training that follows.
+# - Three changes do much harm, each at the best of its three peaks: with narrow layers, with half
+#   of the epochs and with batches of 256 the error is higher by more than half. (The last two are
+#   best at the lowest peak that they were given, so an even lower one might help them a little.)
+#   Both halve the number of steps. A guess is that this is why they are so alike, rather than the
+#   size of the batch itself.
+# - Without the schedule, warm-up and cosine together, and with the ReLU in place of the SiLU, the
+#   error ends about a tenth higher, by more than the seeds differ. (The ReLU is about equally good
+#   at the two larger of its peaks.) Weight decay of this small strength makes no
+#   difference that we can see; we keep it because the longer training that follows was planned
+#   with it.
+# - High rates fail first where something else is missing. A constant 0.004 failed from one seed
+#   in three, and so did some trainings with large batches or half of the epochs at 0.006, while
+#   the full recipe bore a peak of 0.008. So a rate that was tuned for one recipe must not be
+#   taken over to another without checking. Of the three peaks that we tried for the full recipe,
+#   its own has the lowest mean.
 # - How much harm a change does also depends on how large we made it: a sixth of the width, half of
 #   the epochs, twice the batch.
 # - It would be wrong to praise a part of a recipe because the whole works. Only the row
@@ -793,38 +880,47 @@ lesson.Table(
 # %%
 x_all = np.concatenate([x_train, x_val]) if lesson.full() else x_train
 record_recipe = replace(full_recipe, epochs=budget.record_epochs)
-record_models = []
-record_seconds = []
-for seed in budget.seeds:
-    autoencoder, seconds = train_by(record_recipe, x_all, seed)
-    record_models.append(autoencoder)
-    record_seconds.append(seconds)
-record_errors = np.array(
-    [evaluation.mse(x_test, m.reconstruct(x_test)) for m in record_models]
-)
-by_cross_entropy, _ = train_by(
-    record_recipe, x_all, budget.seeds[0], loss="binary_crossentropy"
-)
+
+
+def final_error(recipe, seed, loss):
+    """The test error of a model that was trained on all of these images."""
+    autoencoder, _ = train_by(recipe, x_all, seed, loss)
+    return evaluation.mse(x_test, autoencoder.reconstruct(x_test))
+
+
+final_errors = {
+    loss: np.array(
+        [
+            records.result_of(final_error, recipe=record_recipe, seed=seed, loss=loss)
+            for seed in budget.seeds
+        ]
+    )
+    for loss in ("mse", "binary_crossentropy")
+}
+record_errors = final_errors["mse"]
+cross_entropy_errors = final_errors["binary_crossentropy"]
+# One of them, to look at.
+record_model, seconds = train_by(record_recipe, x_all, budget.seeds[0])
+record_error = evaluation.mse(x_test, record_model.reconstruct(x_test))
 
 # %%
-cross_entropy_error = evaluation.mse(x_test, by_cross_entropy.reconstruct(x_test))
 print(f"30 values, test MSE {show(record_errors, 5)}; in the paper {3.00 / 784:.5f}")
-print(f"the same, trained on the cross-entropy (one seed): {cross_entropy_error:.5f}")
-print(f"minutes of training, each: {min(record_seconds) / 60:.1f} or more")
+print(f"the same, trained on the cross-entropy: {show(cross_entropy_errors, 5)}")
+print(f"the one trained here: {record_error:.5f}, in {seconds / 60:.1f} minutes")
 
 # %%
-x_hat = record_models[0].reconstruct(x_test)
+x_hat = record_model.reconstruct(x_test)
 errors = evaluation.image_errors(x_test, x_hat)
 order = np.argsort(errors)
 middle = len(order) // 2
 chosen = np.concatenate([order[:2], order[middle - 2 : middle + 2], order[-2:]])
 places = ["best", "best", "median", "median", "median", "median", "worst", "worst"]
-x_hat_pca = evaluation.pca_reconstruct(pca, x_test[chosen], 30, clip=(0, 1))
+x_hat_pca = pca_with_gain(pca, 30, x_train, x_test[chosen])
 plots.image_rows(
     {
         "test image": x_test[chosen],
-        f"PCA, 30\nMSE {pca_30_clipped:.4f}": x_hat_pca,
-        f"network, 30\nMSE {record_errors[0]:.4f}": x_hat[chosen],
+        f"PCA, 30\nMSE {pca_30_gained:.4f}": x_hat_pca,
+        f"network, 30\nMSE {record_error:.4f}": x_hat[chosen],
     },
     column_names=[
         f"{place}\n{error:.4f}"
@@ -836,12 +932,15 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - All three seeds stay below the error of 2006, by a few percent, which is more than our
-#   seeds differ from one another. (How much theirs would have differed we do not know.) Nor
-#   was the loss an advantage: trained on the cross-entropy, as theirs was, the network's
-#   error is even a little lower, from one seed. Compared with PCA's, the error is less than
-#   a quarter.
-# - Each training takes several minutes on two CPU cores.
+# - All networks stay below the error of 2006: the three that were recorded by 5 or 6 percent, and
+#   the one that was trained here, on other hardware and with another backend, by about 3. That
+#   these two differ by more than the recorded seeds do is a warning: the number after ± tells how
+#   seeds differ on one machine, and nothing more. (How much theirs would have differed we do not
+#   know.)
+# - Nor was the loss an advantage: trained on the cross-entropy, as theirs was, the networks have
+#   an error that is lower still, in all seeds, though by less than the two machines differ.
+# - Compared with that of PCA, with gain and offset, the error is less than a third.
+# - The line above says how long the training took here.
 # - More depth is not the reason: their network has four layers on each side and more weights, ours
 #   has three. Nor does ours need their training layer by layer. Which of the
 #   other differences did it we have not tested at full length.
@@ -856,25 +955,36 @@ assert record_errors.max() < baseline
 if lesson.on_mnist(images):
     assert abs(pca_30 * 784 / 13.87 - 1) < 0.01
     assert record_errors.max() + 2 * record_errors.std(ddof=1) < 3.00 / 784
-    assert record_errors.max() < 0.25 * pca_30_clipped
-    assert record_models[0].count_params() < 2 * (784 * 1000 + 1000 * 500 + 500 * 250)
-    for name in changes:
-        if name != "no weight decay":
-            assert change_errors[name].min() > full_errors.max()
-    assert change_errors["batches of 256, peak 6e-3"][0] > baseline
-    half = change_errors["half of the epochs"][0]
-    narrow = [errors[0] for name, errors in change_errors.items() if "narrow" in name]
-    others = [
-        errors[0]
-        for name, errors in change_errors.items()
-        if not any(part in name for part in ("narrow", "full recipe", "half"))
-    ]
-    others.remove(change_errors["batches of 256, peak 6e-3"][0])
-    assert min(*narrow, half) > 1.25 * max(others)
-    assert abs(min(narrow) / half - 1) < 0.1
-    assert change_errors["batches of 256"][0] < 0.9 * half
-    assert abs(change_errors["no weight decay"][0] / full_errors.mean() - 1) < 0.03
-    assert cross_entropy_error < record_errors.min()
+    assert 1 / 4 < record_errors.mean() / pca_30_gained < 1 / 3
+    assert record_model.count_params() < 2 * (784 * 1000 + 1000 * 500 + 500 * 250)
+
+    def at_its_best(part):
+        """The errors of a changed recipe at the peak that suits it best."""
+        found = [errors for name, errors in change_errors.items() if part in name]
+        return min(found, key=np.mean)
+
+    def harm(part):
+        return at_its_best(part).mean() / full_errors.mean() - 1
+
+    assert full_errors.mean() == at_its_best("full recipe").mean()
+    for part in ("narrow", "half of the epochs", "batches"):
+        assert 0.5 < harm(part) < 1
+    for part in ("constant", "ReLU"):
+        assert 0.07 < harm(part) < 0.13
+        assert at_its_best(part).min() > full_errors.max()
+    assert abs(harm("no weight decay")) < 0.03
+    failed = {name for name, (text, _) in in_words.items() if "failed" in text}
+    assert failed == {
+        "constant rate 4e-3",
+        "batches of 256, peak 6e-3",
+        "half of the epochs, peak 6e-3",
+    }
+    assert cross_entropy_errors.max() < record_errors.min()
+    assert 0.05 < 1 - record_errors.max() / (3.00 / 784) < 0.065
+    assert 0.02 < 1 - record_error / (3.00 / 784) < 0.045
+    assert record_error - record_errors.mean() > 3 * record_errors.std(ddof=1)
+    gain_of_loss = record_errors.mean() - cross_entropy_errors.mean()
+    assert 0 < gain_of_loss < record_error - record_errors.mean()
 
 # %% [markdown]
 # ## The two halves need not match
@@ -888,7 +998,8 @@ if lesson.on_mnist(images):
 # - *narrower*: two narrower layers on each side, about as many weights as the one-sided models;
 # - *one layer*: a single layer on each side, again about as many weights.
 #
-# The two drawings show the one-sided models.
+# Each is tried at six peaks from one seed, and at the best of them trained from three. The two
+# drawings show the one-sided models.
 #
 # > **Predict.** Which half needs the hidden layers: the one that reads the image or the
 # > one that draws it?
@@ -911,21 +1022,67 @@ for name in ("encoder only", "decoder only"):
     )
     plt.show()
 
+
 # %%
-design_errors = {}
-design_weights = {}
+def with_design(encoder_units, decoder_units):
+    """An untrained model with these hidden layers in its two halves."""
+    return models.dense_autoencoder(
+        image_shape, encoder_units, latent_dim=32, decoder_units=decoder_units
+    )
+
+
+def design_error(encoder_units, decoder_units, peak, seed):
+    """The validation error of such a model after a short training."""
+    keras.utils.set_random_seed(seed)
+    autoencoder = with_design(encoder_units, decoder_units)
+    training.train(autoencoder, x_part, epochs=budget.trial_epochs, peak=peak)
+    return evaluation.mse(x_val, autoencoder.reconstruct(x_val))
+
+
+design_weights = {
+    name: with_design(*units).count_params() for name, units in designs.items()
+}
+tried_peaks = {}  # for each design, the error from the first seed at each peak
 for name, (encoder_units, decoder_units) in designs.items():
-    of_seeds = []
-    for seed in budget.seeds:
-        print(f"{name}, seed {seed}:")
-        keras.utils.set_random_seed(seed)
-        autoencoder = models.dense_autoencoder(
-            image_shape, encoder_units, latent_dim=32, decoder_units=decoder_units
+    tried_peaks[name] = {
+        peak: records.result_of(
+            design_error,
+            encoder_units=encoder_units,
+            decoder_units=decoder_units,
+            peak=peak,
+            seed=budget.seeds[0],
         )
-        training.train(autoencoder, x_part, epochs=budget.trial_epochs)
-        of_seeds.append(evaluation.mse(x_val, autoencoder.reconstruct(x_val)))
-    design_errors[name] = np.array(of_seeds)
-    design_weights[name] = autoencoder.count_params()
+        for peak in budget.design_peaks
+    }
+best_peaks = {name: min(errors, key=errors.get) for name, errors in tried_peaks.items()}
+design_errors = {}
+for name, (encoder_units, decoder_units) in designs.items():
+    design_errors[name] = np.array(
+        [
+            tried_peaks[name][best_peaks[name]],
+            *[
+                records.result_of(
+                    design_error,
+                    encoder_units=encoder_units,
+                    decoder_units=decoder_units,
+                    peak=best_peaks[name],
+                    seed=seed,
+                )
+                for seed in budget.seeds[1:]
+            ],
+        ]
+    )
+
+# %%
+plots.curves(
+    budget.design_peaks,
+    {name: list(errors.values()) for name, errors in tried_peaks.items()},
+    xlabel="peak of the learning rate",
+    ylabel="validation MSE (per pixel)",
+    title="Each design at several peaks (one seed)",
+    log="xy",
+)
+plt.show()
 
 # %%
 figure, ax = plt.subplots(figsize=(8, 2.8), layout="constrained")
@@ -944,16 +1101,16 @@ plt.show()
 
 # %%
 lesson.Table(
-    ("hidden layers", "weights", "validation MSE"),
+    ("hidden layers", "weights", "best peak", "validation MSE"),
     [
-        (name, f"{design_weights[name]:,}", show(errors))
+        (name, f"{design_weights[name]:,}", f"{best_peaks[name]:g}", show(errors))
         for name, errors in design_errors.items()
     ],
 )
 
 # %% [markdown]
 # **What to notice**
-# - Two models are the best, and equally good within the scatter: the one that has its hidden
+# - Two models are the best and nearly equal: the one that has its hidden
 #   layers in the decoder alone, and the one with a single hidden layer on each side.
 # - To leave the hidden layers out of the encoder did no harm: the error is even lower than
 #   with two hidden layers on both sides. With the hidden layers in the encoder only, the
@@ -961,10 +1118,13 @@ lesson.Table(
 #   is that the decoder has the harder task: from a few values it has to compute many pixels
 #   that fit each other.
 # - More layers are not better here. Two on each side, with nearly twice as many weights, have a
-#   higher error, and two narrower ones, with as many weights as the others, the highest. A
-#   guess is that so short a training favours few layers; we have not trained longer.
+#   higher error than either one-sided model, and two narrower ones, with as many weights as the
+#   others, the highest. They also bear only smaller rates. A
+#   guess is that so short a training favours few layers. (The recipe of the section before, with
+#   two layers on each side, is trained on six times as many images and for longer. Whether it
+#   would do better with fewer layers we have not tried.)
 # - It would be wrong to make a law of it. The difference holds for these images, this
-#   code size, one learning rate and this length of training; on yours, measure it.
+#   code size and this length of training; on yours, measure it.
 
 # %%
 assert max(errors.max() for errors in design_errors.values()) < 0.8 * baseline
@@ -975,8 +1135,14 @@ if lesson.on_mnist(images):
     one_layer = design_errors["both, one layer"]
     assert abs(one_layer.mean() / design_errors["decoder only"].mean() - 1) < 0.04
     assert one_layer.max() < design_errors["encoder only"].min()
-    assert one_layer.max() < full_width.min()
-    assert design_errors["encoder only"].max() < design_errors["both, narrower"].min()
+    assert design_errors["encoder only"].max() < full_width.min()
+    assert full_width.max() < design_errors["both, narrower"].min()
+    for name in ("both, narrower", "both, full width"):
+        assert best_peaks[name] < min(
+            best_peaks["encoder only"], best_peaks["decoder only"]
+        )
+    assert max(best_peaks.values()) < max(budget.design_peaks)
+    assert min(best_peaks.values()) > min(budget.design_peaks)
 
 # %% [markdown]
 # ## First deception: the network has memorised its images
@@ -985,7 +1151,7 @@ if lesson.on_mnist(images):
 # is given only 200 images, it has an easy way out: learn these 200 by heart. The error
 # on its own training images cannot tell you. Only images that it has never seen can.
 #
-# Several remedies are commonly named. ***Dropout*** sets a fraction of the units, here a tenth
+# Several remedies are in common use. ***Dropout*** sets a fraction of the units, here a tenth
 # or three tenths, to zero at random in each training step. ***Weight decay*** you know from
 # above; with a small learning rate and only 1,000 steps it needs a much larger $\lambda$ to
 # have any effect. ***Input noise*** adds fresh random noise to the
@@ -1033,10 +1199,10 @@ class BestWeights(keras.callbacks.Callback):
 
 
 def train_on_few(
-    name, x, seed, dropout=0.0, weight_decay=None, noise=None, linear=False
+    n_images, seed, dropout=0.0, weight_decay=None, noise=None, linear=False
 ):
     """Train for `budget.memory_steps` steps and watch the error on x_choose."""
-    print(f"{name}, seed {seed}:")
+    x = x_train[:n_images]
     keras.utils.set_random_seed(seed)
     autoencoder = models.dense_autoencoder(
         image_shape,
@@ -1086,25 +1252,50 @@ def train_on_few(
     )
 
 
+def measures_on_few(n_images, seed, **remedy):
+    """The errors of such a training, all of them numbers."""
+    run = train_on_few(n_images, seed, **remedy)
+    return {
+        "seen": run.seen_at_end,
+        "unseen": run.measured,
+        "stopped": run.stopped,
+        "watched": run.unseen[-1],
+    }
+
+
 # %%
-settings = {"200 images": dict(x=few), "4,000 images": dict(x=more)}
+settings = {"200 images": dict(n_images=200), "4,000 images": dict(n_images=4_000)}
 for rate in budget.dropout:
-    settings[f"200, dropout {rate}"] = dict(x=few, dropout=rate)
+    settings[f"200, dropout {rate}"] = dict(n_images=200, dropout=rate)
 for decay in budget.weight_decay:
-    settings[f"200, weight decay {decay}"] = dict(x=few, weight_decay=decay)
+    settings[f"200, weight decay {decay}"] = dict(n_images=200, weight_decay=decay)
 for stddev in budget.noise:
-    settings[f"200, noise {stddev}"] = dict(x=few, noise=stddev)
+    settings[f"200, noise {stddev}"] = dict(n_images=200, noise=stddev)
 remedies = [name for name in settings if name.startswith("200, ")]
-settings["200, linear network"] = dict(x=few, linear=True)
-trained = {
-    name: [train_on_few(name, seed=seed, **setting) for seed in budget.memory_seeds]
+settings["200, linear network"] = dict(n_images=200, linear=True)
+measures = {
+    name: [
+        records.result_of(measures_on_few, **setting, seed=seed)
+        for seed in budget.memory_seeds
+    ]
     for name, setting in settings.items()
 }
 
+
+def of_all_seeds(name, measure):
+    """One measure of a training, an array with a number for each seed."""
+    return np.array([found[measure] for found in measures[name]])
+
+
 # %%
-by_heart = trained["200 images"][0]
-with_more = trained["4,000 images"][0]
-without_activations = trained["200, linear network"][0]
+# Three of them, to look at.
+by_heart = train_on_few(200, seed=1)
+without_activations = train_on_few(200, seed=1, linear=True)
+with_more = train_on_few(4_000, seed=1)
+print(f"200 images, unseen: trained here {by_heart.measured:.4f}, ", end="")
+print(f"recorded {of_all_seeds('200 images', 'unseen')[0]:.4f}")
+
+# %%
 plots.curves(
     None,
     {
@@ -1118,7 +1309,7 @@ plots.curves(
     },
     xlabel="training steps of 32 images",
     ylabel="MSE (per pixel)",
-    title="With 200 images the errors on seen and on unseen images part",
+    title="With 200 images the errors on seen and unseen images drift apart",
     log="y",
 )
 plt.show()
@@ -1136,37 +1327,36 @@ pca_few_unseen = evaluation.mse(x_measure, pca_of(few, x_measure))
 pca_more_seen = evaluation.mse(more, pca_of(more, more))
 pca_more_unseen = evaluation.mse(x_measure, pca_of(more, x_measure))
 distances = np.mean((to_show[:, None] - few[None]) ** 2, axis=(2, 3, 4))  # (8, 200)
-measured = {
-    name: np.array([run.measured for run in runs]) for name, runs in trained.items()
-}
+measured = {name: of_all_seeds(name, "unseen") for name in measures}
 seen_pca = pca_of(few, to_show)
 plots.image_rows(
     {
         "image": to_show,
-        f"network, 200\n{measured['200 images'][0]:.4f}": by_heart.drawn,
+        f"network, 200\n{by_heart.measured:.4f}": by_heart.drawn,
         "most similar\nof the 200": few[distances.argmin(axis=1)],
-        f"linear network, 200\n{measured['200, linear network'][0]:.4f}": (
+        f"linear network, 200\n{without_activations.measured:.4f}": (
             without_activations.drawn
         ),
         f"PCA, 200\n{pca_few_unseen:.4f}": seen_pca,
-        f"network, 4,000\n{measured['4,000 images'][0]:.4f}": with_more.drawn,
+        f"network, 4,000\n{with_more.measured:.4f}": with_more.drawn,
     },
     column_names=["seen"] * 4 + ["unseen"] * 4,
-    title="Four images of the training, and four new ones (MSE of all unseen images)",
+    title="Four training images and four new ones (MSE of all unseen images)",
 )
 plt.show()
 
 # %%
 figure, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
-for row, (name, runs) in enumerate(trained.items()):
-    places = [row] * len(runs)
+for row, name in enumerate(measures):
+    stopped = of_all_seeds(name, "stopped")
+    places = [row] * len(stopped)
     ax.plot(measured[name], places, "o", color="C0")
-    ax.plot([run.stopped for run in runs], places, "o", color="C1", fillstyle="none")
+    ax.plot(stopped, places, "o", color="C1", fillstyle="none")
 ax.plot([], [], "o", color="C0", label="at the end")
 ax.plot([], [], "o", color="C1", fillstyle="none", label="at the best epoch")
 ax.axvline(pca_few_unseen, color="0.4", linestyle="--", label="PCA, 200 images")
 ax.axvline(pca_more_unseen, color="0.4", linestyle=":", label="PCA, 4,000 images")
-ax.set_yticks(range(len(trained)), trained)
+ax.set_yticks(range(len(measures)), measures)
 ax.invert_yaxis()
 ax.set(xlabel="MSE of unseen images (per pixel), one circle per seed")
 ax.set_title("What lowers the error on new images, and by how much")
@@ -1188,11 +1378,11 @@ lesson.Table(
     [
         (
             name,
-            show(np.array([run.seen_at_end for run in runs])),
-            show(np.array([run.stopped for run in runs])),
+            show(of_all_seeds(name, "seen")),
+            show(of_all_seeds(name, "stopped")),
             show(measured[name]),
         )
-        for name, runs in trained.items()
+        for name in measures
     ]
     + [
         ("200, PCA", f"{pca_few_seen:.4f}", "-", f"{pca_few_unseen:.4f}"),
@@ -1201,14 +1391,12 @@ lesson.Table(
 )
 
 # %%
-unseen_at_end = {
-    name: np.mean([run.unseen[-1] for run in trained[name]]) for name in remedies
-}
-chosen_remedy = min(unseen_at_end, key=unseen_at_end.get)
-seen_by_heart = np.array([run.seen_at_end for run in trained["200 images"]])
-gaps = measured["200 images"] / seen_by_heart
+# The strength is chosen by the error on x_choose, which the table does not use.
+watched = {name: of_all_seeds(name, "watched").mean() for name in remedies}
+chosen_remedy = min(watched, key=watched.get)
+gaps = measured["200 images"] / of_all_seeds("200 images", "seen")
 gap = gaps.mean()
-stopped = np.array([run.stopped for run in trained["200 images"]])
+stopped = of_all_seeds("200 images", "stopped")
 print(f"with 200 images, error on unseen over error on seen: {gap:.1f}")
 print(f"the same for PCA: {pca_few_unseen / pca_few_seen:.1f}")
 print(f"chosen among the remedies: {chosen_remedy}")
@@ -1216,7 +1404,7 @@ print(f"chosen among the remedies: {chosen_remedy}")
 # %% [markdown]
 # **What to notice**
 # - The error on the 200 images keeps falling, while the error on new images stops falling
-#   early. At the end it is about fourteen times that on the 200; for PCA the ratio is two.
+#   early. At the end it is about thirteen times that on the 200; for PCA the ratio is two.
 #   (At first the curve of the seen images lies higher, because Keras averages it over the
 #   epoch.) A network with such a gap is said to ***overfit***. In the pictures it draws the
 #   images that it has seen, and of new ones distorted digits with stray pixels; it does not
@@ -1234,7 +1422,8 @@ print(f"chosen among the remedies: {chosen_remedy}")
 #   network without its activations, which has as many weights. So it is not the number of
 #   weights alone that makes our network memorise. A guess at the reason: all layers of a
 #   linear network together can compute only one weighted sum for each pixel, by way of 32
-#   values, and cannot treat each image in its own way.
+#   values, and cannot treat each image in its own way. (We have not tried a smaller network, nor
+#   new images made by shifting the old ones.)
 # - It would be wrong to judge a remedy by how much it closes the gap. A network that is
 #   made worse on its own images has a smaller gap, too. What counts is the error on new
 #   images.
@@ -1244,7 +1433,7 @@ assert gap > 2
 assert measured["4,000 images"].max() < 0.8 * measured[chosen_remedy].min()
 if lesson.on_mnist(images):
     assert gap > 5 * pca_few_unseen / pca_few_seen
-    assert 12 < gap < 16
+    assert 12.5 < gap < 14
     assert 1.5 < pca_few_unseen / pca_few_seen < 2.5
     assert pca_few_unseen < 0.6 * measured[chosen_remedy].min()
     assert measured["200, linear network"].max() < 0.7 * measured[chosen_remedy].min()
@@ -1270,8 +1459,7 @@ if lesson.on_mnist(images):
 # For example, for the losses 5, 3, 4, 4, 2 and a patience of 2 the answer is 4; the fifth
 # epoch, the best one, is never reached.
 #
-# When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4: the training
-# ends long before the last epoch. (In Keras this is `keras.callbacks.EarlyStopping`; with
+# When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4. (In Keras this is `keras.callbacks.EarlyStopping`; with
 # `restore_best_weights=True` the weights of the best epoch are taken, in the example those of
 # the second.)
 
@@ -1469,27 +1657,32 @@ print(f"{best_relu:.6f}, and the average image {baseline / x_train.var():.6f}")
 # %% tags=["nbval-check-output"]
 lesson.check(3, best_relu, lambda answer: exercises.check_best_relu(answer, standard))
 
-# %% [markdown]
-# (The baseline would not have warned you: here the output that misses a part of its data is
-# better than the average image. So compare the range of the output with that of the data.)
+# %% [markdown] tags=["solution"]
+# At its best this output beats the average image, although it misses a part of its data. So the
+# baseline alone cannot be relied on: compare the range of the output with that of the data.
 
 # %% [markdown]
 # ## Third deception: the network copies
 #
 # If 32 values are good, are 1,024 better? A code with more values than the image has pixels
-# is called ***overcomplete***. Such a network can pass the image through and need not know
-# anything about digits.
+# is called ***overcomplete***. Such a network can learn the ***identity function***: it copies
+# the image to its output and need not know anything about digits.
 #
 # To see what the width does we take two pairs: a linear model with 32 and with 1,024
 # values, and a model with a ReLU on the code and a sigmoid at the end, again with 32 and
-# with 1,024. Within a pair nothing but the width changes. We look at them in two ways. What
-# is the error on digits, and on images that are not digits: two digits laid over each other,
-# digits flipped vertically (some are digits again, such as 0 or 8, but a flipped 4 is not), and
-# ***negatives***, black digits on white? And is the code worth anything: can a ***linear
-# probe***, a simple classifier that sees nothing but the code, tell which digit it is?
+# with 1,024. Within a pair nothing but the width changes. We look at them in two ways.
+#
+# What is the error on digits, and on images that are not digits: two digits laid over each other,
+# digits flipped vertically (some are digits again, such as 0 or 8, but a flipped 4 is not),
+# ***shuffled*** digits, whose pixels have all been moved to other places, and ***negatives***,
+# black digits on white? PCA with 64 and with 200 components stands beside them: with fewer values
+# than pixels it cannot copy.
+#
+# And is the code useful: can a ***linear probe***, a simple classifier that sees nothing but the
+# code, tell which digit it is?
 #
 # A probe is one layer with a softmax. A penalty on the squares of its weights keeps them
-# small, and how strong it is, is chosen on a part of the training images. It needs rivals as
+# small, and its strength is chosen on part of the training images. It needs rivals as
 # well: the raw pixels, PCA, and layers and networks that were *never trained*. (Always guessing the
 # most frequent digit gives an accuracy of about 0.11.)
 #
@@ -1504,6 +1697,13 @@ copier_designs = {
     "ReLU and sigmoid, 1,024": (1_024, "relu", "sigmoid"),
 }
 copiers = {}
+plots.architecture(
+    models.dense_autoencoder(
+        image_shape, hidden_units=(), latent_dim=1_024, output_activation="linear"
+    ),
+    title="A code that is wider than the image",
+)
+plt.show()
 for name, (size, latent_activation, output_activation) in copier_designs.items():
     keras.utils.set_random_seed(1)
     copiers[name] = models.dense_autoencoder(
@@ -1518,10 +1718,16 @@ for name, (size, latent_activation, output_activation) in copier_designs.items()
 # %%
 overlaid = np.maximum(x_test, np.roll(x_test, -1, axis=0))
 flipped = x_test[:, ::-1]
+always_black = x_train.max(axis=0) == 0  # in all training images
+n_lit = np.sum(~always_black)
+new_place = np.random.default_rng(0).permutation(n_lit)  # the same for all images
+shuffled = x_test.copy()
+shuffled[:, ~always_black] = x_test[:, ~always_black][:, new_place]
 unlike = {
     "digits": x_test,
     "overlaid": overlaid,
     "flipped": flipped,
+    "shuffled": shuffled,
     "negatives": 1 - x_test,
 }
 copy_errors = {
@@ -1533,9 +1739,14 @@ copy_errors = {
 }
 
 copy_errors["deep, 30 values"] = {
-    kind: evaluation.mse(x, record_models[0].reconstruct(x))
-    for kind, x in unlike.items()
+    kind: evaluation.mse(x, record_model.reconstruct(x)) for kind, x in unlike.items()
 }
+for size in (64, 200):
+    size = min(size, pca.n_components_)
+    copy_errors[f"PCA, {size}"] = {
+        kind: evaluation.mse(x, evaluation.pca_reconstruct(pca, x, size, clip=(0, 1)))
+        for kind, x in unlike.items()
+    }
 copy_errors["average image"] = {
     kind: evaluation.mse(x, np.broadcast_to(average_image, x.shape))
     for kind, x in unlike.items()
@@ -1575,7 +1786,7 @@ def pca_code(x):
 
 seeds = (1, 2, 3)
 probes = {name: probe(autoencoder.encode) for name, autoencoder in copiers.items()}
-probes["deep, 30 values"] = probe(record_models[0].encode)
+probes["deep, 30 values"] = probe(record_model.encode)
 probes["pixels"] = probe(lambda x: x)
 probes["PCA, 32"] = probe(pca_code)
 for name, encoders in {
@@ -1586,18 +1797,14 @@ for name, encoders in {
     probes[name] = np.mean([probe(encode) for encode in encoders])
 
 # %%
-growth = {
-    name: errors["overlaid"] / errors["digits"] for name, errors in copy_errors.items()
-}
 rows = []
 for name in copy_errors:
     errors = [
         f"{error:.4f}" if error > 5e-5 else f"{error:.0e}"
         for error in copy_errors[name].values()
     ]
-    errors.append(f"{growth[name]:.1f}")
     rows.append([name, *errors])
-lesson.Table(("MSE of", *unlike, "overlaid / digits"), rows)
+lesson.Table(("MSE of", *unlike), rows)
 
 # %%
 lesson.Table(
@@ -1606,58 +1813,59 @@ lesson.Table(
 )
 
 # %%
-never_lit = x_train.max(axis=0) == 0  # pixels that are black in all training images
 x_hat = np.clip(copiers["linear, 1,024"].reconstruct(1 - x_test), 0, 1)
 squares = (x_hat - (1 - x_test)) ** 2
-copied, never_copied = squares[:, ~never_lit].mean(), squares[:, never_lit].mean()
-print(f"pixels that were never lit in training: {never_lit.mean():.0%}")
+copied, error_at_black = (
+    squares[:, ~always_black].mean(),
+    squares[:, always_black].mean(),
+)
+print(f"pixels that were always black in training: {always_black.mean():.0%}")
 print("linear, 1,024, on negatives:")
 print(
-    f"MSE of pixels that were never lit {never_copied:.4f}, of the others {copied:.4f}"
+    f"MSE of pixels that were always black {error_at_black:.4f}, of the others {copied:.4f}"
 )
-never_share = squares[:, never_lit].sum() / squares.sum()
-print(f"part of the whole error that the never lit pixels carry: {never_share:.0%}")
+share_of_black = squares[:, always_black].sum() / squares.sum()
+print(f"part of the whole error that these pixels carry: {share_of_black:.0%}")
 # Their weights in the encoder have hardly been trained. Without these inputs:
-silenced = np.where(never_lit, 0, 1 - x_test)
+silenced = np.where(always_black, 0, 1 - x_test)
 x_hat = np.clip(copiers["linear, 1,024"].reconstruct(silenced), 0, 1)
-silenced_error = np.mean((x_hat - (1 - x_test))[:, ~never_lit] ** 2)
+silenced_error = np.mean((x_hat - (1 - x_test))[:, ~always_black] ** 2)
 print(f"MSE of the others, if those inputs are set to 0: {silenced_error:.4f}")
 
 # %%
-unusual = np.concatenate([overlaid[:3], flipped[:3], 1 - x_test[:2]])
+unusual = np.concatenate([overlaid[:2], flipped[:2], shuffled[:2], 1 - x_test[:2]])
 rows = {"image": unusual}
-for name, autoencoder in {**copiers, "deep, 30 values": record_models[0]}.items():
+for name, autoencoder in {**copiers, "deep, 30 values": record_model}.items():
     x_hat = np.clip(autoencoder.reconstruct(unusual), 0, 1)
-    of_six = evaluation.mse(unusual[:6], x_hat[:6])  # without the negatives
-    rows[f"{name}\nMSE of the first six {of_six:.4f}"] = x_hat
+    rows[f"{name}\nshuffled: {copy_errors[name]['shuffled']:.3f}"] = x_hat
 plots.image_rows(
     rows,
-    column_names=["overlaid"] * 3 + ["flipped"] * 3 + ["negative"] * 2,
-    title="Unusual images, and what five networks make of them",
+    column_names=[kind for kind in list(unlike)[1:] for _ in range(2)],
+    title="Unusual images, and what five networks make of them (with test MSE)",
 )
 plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The wide codes have far lower errors than the narrow ones of the same kind, and not only
-#   on digits. The linear one reconstructs overlaid and flipped digits, too, with next to no
-#   error. So its low error on digits says nothing about digits. This is how to catch a
-#   copier: show it images unlike those that it was trained on, and look at the error itself,
-#   beside that of a narrow code of the same kind.
-# - Even a network that copies does not copy everything: on negatives its error is far larger.
-#   One reason is the pixels that were black in every training image. An input that is always 0
-#   gives its weights in the encoder no gradient, so these weights keep their random initial
-#   values. In a negative these pixels are white. The network cannot reconstruct them, and
-#   through their random weights they also disturb the rest: if we set these inputs to 0, the
-#   error of the other pixels falls by a third. They carry two fifths of the whole error
-#   themselves, and a third of the other three fifths is what they add to the others: together
-#   about three fifths. The rest remains when they are silenced; a guess is that pixels which
-#   were lit in only a few images play a part.
-# - Does the *growth* of the error, from digits to overlaid digits, show that a network has
-#   learned what digits look like? The deep network's error grows most, more than fivefold. But
-#   the error of the wide code with the ReLU, which copies, grows more than that of the narrow
-#   linear one, which cannot copy. Even the average image, which ignores its input, has a
-#   growing error. So the ratio proves nothing by itself.
+# - The wide linear network reconstructs overlaid and flipped digits, too, with next to no
+#   error. But a low error on such images is not enough to call it a copier: overlaid and flipped
+#   digits consist of strokes, as digits do, and PCA with 200 values, which cannot copy, has a low
+#   error on them as well. The shuffled images have no strokes. On them all models that have to
+#   squeeze an image through few values fall back: those with at most 64 values to more than three
+#   quarters of the error of the average image, PCA with 200 to more than half of it. The wide
+#   linear network has an eighth of it. It copies, and its low error on digits says nothing about digits.
+# - The wide code with the ReLU is no such copier, at least not after this training: on shuffled
+#   images its error is above that of PCA with 200 values, and on negatives it is no better than the
+#   average image. Room enough to copy is not the same as copying.
+# - So this is how to catch a copier: show it images without the structure of those that it was
+#   trained on, and compare it with a model that cannot copy, and with the average image.
+# - On negatives even the wide linear network's error is far larger. One reason is the pixels that
+#   were black in every training image: an input that is always 0 gives its weights in the encoder
+#   no gradient, so these weights keep their random initial values, and the decoder has learned
+#   to draw black there. In a negative these pixels are white. About two fifths of the whole error
+#   lie at these pixels. If their inputs are set to 0, the error of the other pixels falls by a
+#   third, so through their random weights they also disturb the rest. What remains we have not
+#   explained; a guess is that pixels which were lit in only a few images play a part.
 # - From the wide codes a linear probe classifies about as accurately as from the pixels, and
 #   from the narrow ones, with only 30 or 32 values, nearly as accurately. Is it training that
 #   made the digit easy to read? Beside untrained layers and networks with as many values the
@@ -1682,12 +1890,17 @@ for narrow, wide in ((narrow_linear, wide_linear), (narrow_relu, wide_relu)):
     for kind in ("digits", "overlaid", "flipped"):
         assert wide[kind] < factor * narrow[kind]
 if lesson.on_mnist(images):
+    of_average = copy_errors["average image"]
+    pca_200 = copy_errors["PCA, 200"]
     for kind in ("digits", "overlaid", "flipped"):
         assert wide_linear[kind] < 0.001
-    assert max(growth, key=growth.get) == "deep, 30 values"
-    assert growth["deep, 30 values"] > 5
-    assert growth["ReLU and sigmoid, 1,024"] > growth["linear, 32"]
-    assert growth["average image"] > 1.2
+        assert pca_200[kind] < 0.2 * narrow_linear[kind]
+    assert 0.1 < wide_linear["shuffled"] / of_average["shuffled"] < 0.15
+    assert 0.5 < pca_200["shuffled"] / of_average["shuffled"] < 0.7
+    for name in ("linear, 32", "ReLU and sigmoid, 32", "deep, 30 values", "PCA, 64"):
+        assert copy_errors[name]["shuffled"] > 0.75 * of_average["shuffled"]
+    assert wide_relu["shuffled"] > pca_200["shuffled"]
+    assert wide_relu["negatives"] > 0.97 * of_average["negatives"]
     for name in ("linear, 1,024", "ReLU and sigmoid, 1,024"):
         assert abs(probes[name] - probes["pixels"]) < 0.02
     untrained = max(probes["untrained ReLU, 32"], probes["untrained deep, 30"])
@@ -1697,26 +1910,24 @@ if lesson.on_mnist(images):
         assert abs(probes[name] - probes["PCA, 32"]) < 0.015
     assert max(probes.values()) == probes["untrained ReLU, 1,024"]
     assert wide_linear["negatives"] > 1000 * wide_linear["flipped"]
-    assert never_copied > 5 * copied
-    assert never_share < 0.5
+    assert error_at_black > 5 * copied
+    assert 0.35 < share_of_black < 0.45
     assert 0.6 < silenced_error / copied < 0.75
 
 # %% [markdown]
 # ## The numbers of this lesson
 #
-# On test images, each beside PCA with as many values (clipped to [0, 1]).
+# On test images, each beside PCA with as many values, clipped to [0, 1]. Beside 30 values PCA has
+# gain and offset as well; beside the linear network, which has neither, it has not.
 
 
 # %%
-def pca_test_error(size):
-    x_hat = evaluation.pca_reconstruct(pca, x_test, n_components=size, clip=(0, 1))
-    return evaluation.mse(x_test, x_hat)
-
-
 def clipped_test_error(autoencoder):
     return evaluation.mse(x_test, np.clip(autoencoder.reconstruct(x_test), 0, 1))
 
 
+x_hat = evaluation.pca_reconstruct(pca, x_test, n_components=16, clip=(0, 1))
+pca_16_clipped = evaluation.mse(x_test, x_hat)
 test_baseline = evaluation.mse(x_test, np.broadcast_to(average_image, x_test.shape))
 
 # %% tags=["numbers"]
@@ -1724,20 +1935,25 @@ lesson.Table(
     ("model", "values per image", "test MSE", "PCA of this size"),
     [
         ("average image (baseline)", 0, test_baseline, "-"),
-        ("linear autoencoder", 16, clipped_test_error(linear), pca_test_error(16)),
-        ("this lesson's recipe", 30, show(record_errors, 5), pca_test_error(30)),
+        (
+            "linear autoencoder",
+            16,
+            clipped_test_error(linear),
+            pca_16_clipped,
+        ),
+        ("this lesson's recipe", 30, show(record_errors, 5), pca_30_gained),
         (
             "the same, on the cross-entropy",
             30,
-            f"{cross_entropy_error:.5f}",
-            pca_test_error(30),
+            show(cross_entropy_errors, 5),
+            pca_30_gained,
         ),
-        ("Hinton and Salakhutdinov, 2006", 30, f"{3.00 / 784:.5f}", pca_test_error(30)),
+        ("Hinton and Salakhutdinov, 2006", 30, f"{3.00 / 784:.5f}", pca_30_gained),
         (
             "logistic PCA, in the same paper",
             30,
             f"{8.01 / 784:.5f}",
-            pca_test_error(30),
+            pca_30_gained,
         ),
         (
             "copier, linear",
@@ -1761,14 +1977,13 @@ lesson.Table(
 #
 # - A linear autoencoder that is trained to the end reaches PCA's error and spans PCA's
 #   space. What a deep one gains, it gains by its nonlinear activations.
-# - The gain over PCA depends on the size of the code and on the length of the training;
-#   in our short trainings it was largest in the middle.
+# - How far a network is ahead of PCA depends on the size of the code and on the length of the
+#   training; in the shorter of two it was furthest ahead in the middle, and with 64 values PCA won.
 # - With a code of 30 values, a short training from random weights reached a slightly lower
-#   test error on MNIST than the autoencoder of 2006, and less than a quarter of that of PCA,
-#   clipped. (With the gain and offset of lesson 01, which take about a sixth off PCA's error at
-#   32 values, it would be between a quarter and a third.)
+#   test error on MNIST than the autoencoder of 2006, and less than a third of that of PCA with
+#   gain and offset.
 # - Which part of a recipe does the work can only be told by changing one part at a time.
-# - In a short training, at one learning rate, a network with hidden layers in the decoder only
+# - In a short training, each at its best rate, a network with hidden layers in the decoder only
 #   had a lower error than one with hidden layers in the encoder only, or with two on each
 #   side; one hidden layer on each side did as well.
 # - With 200 images, PCA and a linear network had a lower error on new images than any remedy
@@ -1776,8 +1991,8 @@ lesson.Table(
 # - A probe's accuracy needs its controls: a wide layer that was never trained scored highest.
 # - A low error, or a falling loss, deceives in three ways: when the network knows its
 #   images by heart, when its output cannot reach the data, and when its code is wide
-#   enough to copy. Look at new images, at the range of the output, and at images that are not
-#   digits.
+#   enough to copy. Look at new images, at the range of the output, and at images without the
+#   structure of digits.
 #
 # ### Terms
 #
@@ -1796,7 +2011,8 @@ lesson.Table(
 # - **dropout**: switching off random units in each training step.
 # - **early stopping**: ending a training when the validation loss has not fallen any
 #   more for a given number of epochs, the **patience**, and keeping the best weights.
-# - **overcomplete**: with more values in the code than in the input.
+# - **overcomplete**: with more values in the code than in the input; **identity function**: what
+#   returns its input, as a network does that copies.
 # - **saturated**: a unit whose input lies where its activation is flat, so that hardly any
 #   gradient passes.
 # - **linear probe**: a linear classifier that sees nothing but the code.
@@ -1814,7 +2030,7 @@ lesson.Table(
         ("linear autoencoder's error over PCA's", f"{linear_16 / pca_16:.4f}"),
         ("code of 30 values, test MSE", show(record_errors, 5)),
         ("the same in 2006", f"{3.00 / 784:.5f}"),
-        ("PCA with 30 values, clipped", pca_30_clipped),
+        ("PCA with 30 values, gain and offset", pca_30_gained),
         (f"200 images, {budget.memory_steps:,} steps: unseen over seen", show(gaps, 1)),
     ],
 )

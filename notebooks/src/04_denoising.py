@@ -27,7 +27,7 @@
 # **You need** lessons 01 to 03.
 #
 # **Time** 100 minutes to read, and 30 more for the exercises; all cells together take
-# {{minutes}} minutes on two CPU cores. The longest are those that train several networks.
+# {{minutes}} minutes on two CPU cores.
 
 # %% [markdown]
 # ## Setup
@@ -48,14 +48,26 @@ from keras import layers, ops
 from scipy import ndimage
 from sklearn.ensemble import ExtraTreesRegressor
 
-from aelab import corruption, evaluation, exercises, lesson, models, plots, training
+from aelab import (
+    corruption,
+    evaluation,
+    exercises,
+    lesson,
+    models,
+    plots,
+    records,
+    training,
+)
 
 plots.use_style()
 images = lesson.start(seed=3)
 
 # %% [markdown]
 # The next cell sets all sizes. All numbers in the text, and everything under *What to
-# notice*, describe MNIST at the `full` budget, unless we say otherwise.
+# notice*, describe MNIST at the `full` budget, unless we say otherwise. As in lesson 01, what
+# takes many trainings is a function that returns numbers, called through
+# `records.result_of`: it reads what we recorded with the same code on the same images, and
+# trains otherwise. The networks that you meet first are trained here.
 
 # %% tags=["budget"]
 budget = lesson.budget(
@@ -66,11 +78,12 @@ budget = lesson.budget(
         n_ridge=20_000,
         n_trees=1_000,
         n_estimators=20,
-        tree_epochs=220,
+        tree_epochs=(55, 110, 220),
         epochs=4,
         batch_size=64,
         peak=1e-2,
         seeds=(1, 2, 3),
+        other_levels=(0.25, 0.75),
         n_few=2_000,
         few_epochs=40,
         n_features=10_000,
@@ -79,17 +92,18 @@ budget = lesson.budget(
         toy_epochs=150,
     ),
     quick=dict(
-        n_train=2_000,
+        n_train=1_500,
         n_tune=200,
         n_judge=200,
         n_ridge=2_000,
         n_trees=60,
         n_estimators=5,
-        tree_epochs=40,
-        epochs=5,
+        tree_epochs=(40,),
+        epochs=4,
         batch_size=32,
         peak=4e-3,
         seeds=(1,),
+        other_levels=(0.25,),
         n_few=200,
         few_epochs=60,
         n_features=500,
@@ -223,12 +237,15 @@ corruptions = {
     "masking": corruption.MaskPixels(rate=0.5),
     "salt-and-pepper": corruption.SaltAndPepper(rate=0.2),
 }
-noisy_val = {
-    name: layer.corrupt_array(x_val, seed=1) for name, layer in corruptions.items()
-}
-noisy_tune = {
-    name: layer.corrupt_array(x_tune, seed=2) for name, layer in corruptions.items()
-}
+
+
+def corrupted(kind, x, seed):
+    """Images with one of the three corruptions, or as they are if it is "clean"."""
+    return x if kind == "clean" else corruptions[kind].corrupt_array(x, seed=seed)
+
+
+noisy_val = {name: corrupted(name, x_val, seed=1) for name in corruptions}
+noisy_tune = {name: corrupted(name, x_tune, seed=2) for name in corruptions}
 for name, expected in corrupt_by_hand(x_val, rng).items():
     assert abs(noisy_val[name].mean() - expected.mean()) < 0.01
     assert abs(noisy_val[name].std() - expected.std()) < 0.01
@@ -879,7 +896,7 @@ def unet(layer):
 
 
 # %% [markdown]
-# What are the skips worth? We train the network with and without them, from several
+# What are the skips worth? We compare the network with and without them, from several
 # seeds, everything else the same. (Without skips two convolutions read 16 channels instead
 # of 32. The network then has about 1 percent fewer weights in all, and 20 percent fewer in
 # its convolutions.) To leave out one part in order to see what it is worth is called an
@@ -912,30 +929,94 @@ def train(
     )
 
 
+# %% [markdown]
+# All networks are asked the same questions, by one function. It restores the validation images
+# with each corruption and at several levels of noise. It also restores the test images, so that
+# no network has to be trained twice; we look at those numbers in the last section and not
+# before. (The noise itself is drawn by the backend: where a recorded network was trained on
+# another backend than yours, it met other draws of the same noise.)
+
 # %%
-ablation = {}
-trained = {}
-unet_losses = {}
-for name, with_skips in (("without skips", False), ("with skips", True)):
-    psnr = []
-    for seed in budget.seeds:
-        print(f"{name}, seed {seed}:")
-        keras.utils.set_random_seed(seed)
-        model = models.UNet(small_unet(with_skips), corruption=corruptions["Gaussian"])
-        history = train(model, x_train, validation_data=(noisy_val["Gaussian"], x_val))
-        unet_losses[name, seed] = history.history
-        psnr.append(
-            evaluation.mean_psnr(x_val, model.reconstruct(noisy_val["Gaussian"]))
+inputs = (*corruptions, "clean")
+levels = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
+strokes = x_val > 0.1
+n_some = min(1_000, len(x_test))
+some = np.sort(np.random.default_rng(0).permutation(len(x_test))[:n_some])
+
+
+def measures_of(model, own="Gaussian"):
+    """What a network does, in numbers; `own` is the corruption that it was trained for."""
+    measures = {"psnr": {}, "ssim": {}, "test": {}, "pictures": {}}
+    for kind in inputs:
+        x_hat = model.reconstruct(corrupted(kind, x_val, seed=1))
+        measures["psnr"][kind] = evaluation.mean_psnr(x_val, x_hat)
+        measures["ssim"][kind] = evaluation.ssim(x_val, x_hat).mean()
+        measures["pictures"][kind] = records.pack(x_hat[:6])  # six of them, as a text
+    change = np.abs(x_hat - x_val)  # of the clean images, which came last
+    measures["change"] = {
+        "strokes": change[strokes].mean(),
+        "elsewhere": change[~strokes].mean(),
+    }
+    measures["levels"] = []
+    for level in levels:
+        noisy = corruption.AdditiveGaussian(level).corrupt_array(x_val, seed=5)
+        x_hat = model.reconstruct(noisy)
+        measures["levels"].append(evaluation.mean_psnr(x_val, x_hat))
+    for kind in corruptions:
+        psnr = evaluation.psnr(
+            x_test, model.reconstruct(corrupted(kind, x_test, seed=7))
         )
-        trained[name, seed] = model
-    ablation[name] = np.array(psnr)
+        measures["test"][kind] = psnr.mean()
+        if kind == own:
+            measures["some"] = psnr[some].round(2)  # image by image
+    return measures
+
+
+def trained_by_hand(with_skips, seed):
+    """The network that is written out above, trained on Gaussian noise, and its losses."""
+    keras.utils.set_random_seed(seed)
+    model = models.UNet(small_unet(with_skips), corruption=corruptions["Gaussian"])
+    validation_data = (corrupted("Gaussian", x_val, seed=1), x_val)
+    history = train(model, x_train, validation_data=validation_data)
+    return model, history.history
+
+
+def ablation_run(with_skips, seed):
+    """The losses and the measures of such a network."""
+    model, losses = trained_by_hand(with_skips, seed)
+    measures = measures_of(model)
+    measures["loss"] = losses["loss"]
+    measures["val_loss"] = losses["val_loss"]
+    return measures
 
 
 # %%
 first = budget.seeds[0]
+runs = {
+    name: [
+        records.result_of(ablation_run, with_skips=with_skips, seed=seed)
+        for seed in budget.seeds
+    ]
+    for name, with_skips in (("without skips", False), ("with skips", True))
+}
+ablation = {
+    name: np.array([run["psnr"]["Gaussian"] for run in of_seeds])
+    for name, of_seeds in runs.items()
+}
+
+# %%
+# One of them, to look at.
+denoiser, _ = trained_by_hand(with_skips=True, seed=first)
+cleaned = denoiser.reconstruct(noisy_val["Gaussian"])
+print(
+    f"with skips: trained here {evaluation.mean_psnr(x_val, cleaned):.2f} dB, ", end=""
+)
+print(f"recorded {ablation['with skips'][0]:.2f} dB")
+
+# %%
 shown_losses = {"plain denoiser: end of its training": by_hand_losses["val_loss"][-1]}
 for name in ablation:
-    found = unet_losses[name, first]
+    found = runs[name][0]  # of the first seed
     shown_losses[f"{name}: training images"] = found["loss"]
     shown_losses[f"{name}: validation images"] = found["val_loss"]
 plots.curves(
@@ -976,36 +1057,54 @@ lesson.Table(
 )
 
 # %%
-denoisers = {"Gaussian": trained["with skips", first]}
-cleaned = denoisers["Gaussian"].reconstruct(noisy_val["Gaussian"])
-
 # The package's network, with the weights of the one that we wrote out, does the same.
 packaged = unet(corruptions["Gaussian"])
-packaged.network.set_weights(denoisers["Gaussian"].network.get_weights())
+packaged.network.set_weights(denoiser.network.get_weights())
 by_package = packaged.reconstruct(noisy_val["Gaussian"])
 assert np.abs(by_package - cleaned).mean() < 1e-3  # a GPU rounds a little more
 
+
 # %%
-psnr = evaluation.psnr(x_val, cleaned)
-order = np.argsort(psnr)
-chosen = np.concatenate([np.arange(4), order[-1:], order[:3]])
-kinds_of_case = [""] * 4 + ["best"] + ["worst"] * 3
+def pictures(run, kind):
+    """The six images of a run, as they were restored."""
+    return records.unpack(run["pictures"][kind])
+
+
+plots.image_rows(
+    {
+        "noisy": noisy_val["Gaussian"][:6],
+        f"{best}\n{baseline_psnr['Gaussian'][best]:.1f} dB": (
+            restored["Gaussian"][best][:6]
+        ),
+        f"without skips\n{ablation['without skips'][0]:.1f} dB": pictures(
+            runs["without skips"][0], "Gaussian"
+        ),
+        f"with skips\n{ablation['with skips'][0]:.1f} dB": cleaned[:6],
+        "image": x_val[:6],
+    },
+    title="Gaussian noise, removed (with the mean PSNR of all validation images)",
+)
+plt.show()
+
+# %%
+image_psnr = evaluation.psnr(x_val, cleaned)
+order = np.argsort(image_psnr)
+middle = len(order) // 2
+chosen = np.concatenate([order[-2:], order[middle : middle + 2], order[:4]])
+kinds_of_case = ["best"] * 2 + ["median"] * 2 + ["worst"] * 4
 names = images.class_names or [""] * 10  # your own images may have no classes
 plots.image_rows(
     {
         "noisy": noisy_val["Gaussian"][chosen],
         f"{best}": restored["Gaussian"][best][chosen],
-        "without skips": trained["without skips", first].reconstruct(
-            noisy_val["Gaussian"][chosen]
-        ),
         "with skips": cleaned[chosen],
         "image": x_val[chosen],
     },
     column_names=[
-        f"{kind} {names[max(y_val[i], 0)]}\n{psnr[i]:.1f} dB".strip()
+        f"{kind} {names[max(y_val[i], 0)]}\n{image_psnr[i]:.1f} dB".strip()
         for kind, i in zip(kinds_of_case, chosen, strict=True)
     ],
-    title="Gaussian noise: four images, the best and the three worst, with skips",
+    title="The network's best, median and worst images, with its PSNR",
 )
 plt.show()
 
@@ -1020,7 +1119,7 @@ plt.show()
 # - The skips go round two obstacles at once, the halving and the vector of 128 values. This
 #   ablation does not tell them apart. And without skips the loss is still falling faster, so a part
 #   of the difference may be slower training.
-# - Look at the three worst images. Where several digits could have been behind the noise,
+# - Look at the worst images. Where several digits could have been behind the noise,
 #   the network draws something between them, and the strokes turn grey and break. More
 #   dangerous is a nearly convincing digit where the image shows something else.
 # - It would be wrong to say that the network recovers the image. The least squared error has
@@ -1061,8 +1160,8 @@ def with_corruption(model, layer):
 always_on = corruption.AdditiveGaussian(stddev=0.5, at_inference=True)
 losses = {}
 for name, model in {
-    "off, the default": denoisers["Gaussian"],
-    "on": with_corruption(denoisers["Gaussian"], always_on),
+    "off, the default": denoiser,
+    "on": with_corruption(denoiser, always_on),
 }.items():
     model.compile(loss="mse")
     losses[name] = model.evaluate(x_val, x_val, verbose=0, return_dict=True)["loss"]
@@ -1087,42 +1186,60 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## What is a denoiser good at?
 #
-# A network that was trained for one corruption we call its ***specialist***. We train two
+# A network that was trained for one corruption we call its ***specialist***. There are two
 # more, for masking and for salt-and-pepper noise, and one network that does not know what
 # to expect: each image of its batches gets Gaussian noise of a level of its own, anywhere
 # from 0 to 1. A denoiser that is not told the level is called ***blind***. All have the
-# same architecture, images and epochs. Then every network restores every kind of
-# corruption, and clean images as well.
+# same architecture, images and epochs, and each was trained from several seeds. Then every
+# network restores every kind of corruption, and clean images as well.
 #
 # > **Predict.** What will the specialist for masking do with Gaussian noise? And which of
 # > the four does the least harm to an image that has no noise?
 
 # %%
-for name in ("masking", "salt-and-pepper"):
-    print(f"{name}:")
-    keras.utils.set_random_seed(first)
-    denoisers[name] = unet(corruptions[name])
-    train(denoisers[name], x_train)
-print("blind:")
-keras.utils.set_random_seed(first)
-denoisers["blind"] = unet(corruption.AdditiveGaussian(stddev=(0.0, 1.0)))
-history = train(denoisers["blind"], x_train)
+tasks = {
+    "masking": corruptions["masking"],
+    "salt-and-pepper": corruptions["salt-and-pepper"],
+    "blind": corruption.AdditiveGaussian(stddev=(0.0, 1.0)),
+}
+for level in budget.other_levels:
+    tasks[f"level {level}"] = corruption.AdditiveGaussian(stddev=level)
+
+
+def task_run(task, seed):
+    """The measures of the package's U-Net, trained for one of these tasks."""
+    keras.utils.set_random_seed(seed)
+    model = unet(tasks[task])
+    train(model, x_train)
+    return measures_of(model, own=task)
+
+
+denoisers = {"Gaussian": runs["with skips"]}
+for task in ("masking", "salt-and-pepper", "blind"):
+    denoisers[task] = [
+        records.result_of(task_run, task=task, seed=seed) for seed in budget.seeds
+    ]
+
+
+def mean_over_seeds(runs, measure, kind):
+    """The mean of a measure over the runs of one network, one for each seed."""
+    return np.mean([run[measure][kind] for run in runs])
+
 
 # %%
-inputs = {**noisy_val, "clean": x_val}
-outputs = {
-    (name, kind): model.reconstruct(x)
-    for name, model in denoisers.items()
-    for kind, x in inputs.items()
-}
+psnr = {}
+ssim = {}
 for kind in inputs:
-    outputs["average image", kind] = silly["average image"]
-for kind in corruptions:
-    outputs["nothing done", kind] = noisy_val[kind]
-    outputs["best baseline", kind] = restored[kind][best_baseline[kind]]
-psnr = {pair: evaluation.mean_psnr(x_val, x) for pair, x in outputs.items()}
-ssim = {pair: evaluation.ssim(x_val, x).mean() for pair, x in outputs.items()}
-
+    for name, of_seeds in denoisers.items():
+        psnr[name, kind] = mean_over_seeds(of_seeds, "psnr", kind)
+        ssim[name, kind] = mean_over_seeds(of_seeds, "ssim", kind)
+    others = {"average image": silly["average image"]}
+    if kind != "clean":
+        others["nothing done"] = noisy_val[kind]
+        others["best baseline"] = restored[kind][best_baseline[kind]]
+    for name, x_hat in others.items():
+        psnr[name, kind] = evaluation.mean_psnr(x_val, x_hat)
+        ssim[name, kind] = evaluation.ssim(x_val, x_hat).mean()
 
 network_names = {
     "Gaussian": "specialist for Gaussian noise",
@@ -1156,16 +1273,17 @@ table_of(psnr, "PSNR (dB), restored by", digits=2)
 table_of(ssim, "SSIM, restored by", digits=3)
 
 # %% [markdown]
-# (Nothing done to a clean image would be perfect: an infinite PSNR, and an SSIM of 1.)
+# (Means over the seeds. Nothing done to a clean image would be perfect: an infinite PSNR, and an
+# SSIM of 1.)
 
 # %%
 rows = {}
 for kind in ("masking", "salt-and-pepper"):
     rows[kind] = noisy_val[kind][:6]
-    rows[f"{best_baseline[kind]}\n{psnr['best baseline', kind]:.1f} dB"] = outputs[
-        "best baseline", kind
-    ][:6]
-    rows[f"specialist\n{psnr[kind, kind]:.1f} dB"] = outputs[kind, kind][:6]
+    rows[f"{best_baseline[kind]}\n{psnr['best baseline', kind]:.1f} dB"] = restored[
+        kind
+    ][best_baseline[kind]][:6]
+    rows[f"specialist\n{psnr[kind, kind]:.1f} dB"] = pictures(denoisers[kind][0], kind)
 rows["image"] = x_val[:6]
 plots.image_rows(rows, title="Masking and salt-and-pepper noise, restored")
 plt.show()
@@ -1176,12 +1294,13 @@ shown = 0
 figure, axes = plt.subplots(
     len(denoisers) + 1, len(inputs), figsize=(5.6, 7.6), layout="constrained"
 )
-for column, (kind, x) in enumerate(inputs.items()):
-    plots.draw_picture(axes[0, column], plots.as_pictures(x[[shown]])[0])
+for column, kind in enumerate(inputs):
+    noisy = corrupted(kind, x_val, seed=1)[[shown]]
+    plots.draw_picture(axes[0, column], plots.as_pictures(noisy)[0])
     axes[0, column].set_title(kind, fontsize=10)
     for row, name in enumerate(denoisers, start=1):
         ax = axes[row, column]
-        restored_image = outputs[name, kind][[shown]]
+        restored_image = pictures(denoisers[name][0], kind)[[shown]]
         plots.draw_picture(ax, plots.as_pictures(restored_image)[0])
         own = name == kind or (name == "blind" and kind == "Gaussian")
         found = evaluation.mean_psnr(x_val[[shown]], restored_image)
@@ -1205,9 +1324,9 @@ plt.show()
 
 # %%
 # By how much the networks change clean images.
-rows = {"input: clean": x_val[:8]}
+rows = {"input: clean": x_val[:6]}
 for name in denoisers:
-    difference = np.abs(outputs[name, "clean"][:8] - x_val[:8])
+    difference = np.abs(pictures(denoisers[name][0], "clean") - x_val[:6])
     label = f"{network_names[name]}\n{psnr[name, 'clean']:.1f} dB"
     rows[label] = np.clip(3 * difference, 0, 1)
 plots.image_rows(rows, title="Clean images: |what comes back - what went in| x 3")
@@ -1216,15 +1335,14 @@ plt.show()
 # %% [markdown]
 # **What to notice**
 # - On average over the validation images, each of the three specialists is the best of the four
-#   networks at its own corruption. (On the one image in the grid the blind network happens to be
-#   slightly ahead on Gaussian noise.) On
+#   networks at its own corruption. (On a single image, as in the grid, it need not be.) On
 #   the other corruptions the picture is mixed. The specialist for Gaussian noise helps a lot
-#   with salt-and-pepper noise. The other way round the gain is a decibel only. And the
+#   with salt-and-pepper noise. The other way round there is next to no gain in decibels. And the
 #   specialist for masking makes Gaussian noise *worse* than it was, and
 #   salt-and-pepper noise, too. A guess is that it
 #   believes every bright pixel, since masking never brightens one.
 # - The two measures can disagree. On Gaussian noise, the specialist for salt-and-pepper noise
-#   is below the average image in PSNR and nearly four times above it in SSIM. But SSIM is no
+#   is below the average image in PSNR and has three and a half times its SSIM. But SSIM is no
 #   test of legibility either: what the specialist for masking makes of Gaussian noise has
 #   nearly three times the SSIM of the average image, and in the grid no digit can be read in
 #   it. On masking, the blind network raises the PSNR and lowers the SSIM. Whoever prints only
@@ -1249,21 +1367,19 @@ if lesson.on_mnist(images):
         > psnr["blind", "clean"]
         > psnr["Gaussian", "clean"]
     )
-    assert psnr["Gaussian", "masking"] > psnr["nothing done", "masking"] + 0.7
     assert psnr["masking", "Gaussian"] < psnr["nothing done", "Gaussian"]
     by_salt = psnr["salt-and-pepper", "Gaussian"]
-    assert 0.5 < by_salt - psnr["nothing done", "Gaussian"] < 1.5
+    assert abs(by_salt - psnr["nothing done", "Gaussian"]) < 0.5
     assert by_salt < psnr["average image", "Gaussian"]
     of_average = ssim["average image", "Gaussian"]
-    assert 3.5 < ssim["salt-and-pepper", "Gaussian"] / of_average < 4
+    assert 3.3 < ssim["salt-and-pepper", "Gaussian"] / of_average < 3.7
     assert 2.5 < ssim["masking", "Gaussian"] / of_average < 3
     assert ssim["masking", "Gaussian"] < ssim["nothing done", "Gaussian"]
     assert psnr["blind", "masking"] > psnr["nothing done", "masking"]
     assert ssim["blind", "masking"] < ssim["nothing done", "masking"]
-    strokes = x_val > 0.1
-    for name in denoisers:
-        change = np.abs(outputs[name, "clean"] - x_val)
-        assert change[strokes].mean() > 5 * change[~strokes].mean()
+    for of_seeds in denoisers.values():
+        change = of_seeds[0]["change"]
+        assert change["strokes"] > 5 * change["elsewhere"]
     assert (
         psnr["Gaussian", "salt-and-pepper"]
         > psnr["nothing done", "salt-and-pepper"] + 5
@@ -1284,30 +1400,22 @@ if lesson.on_mnist(images):
 # > does it fall behind where the noise is much weaker, or much stronger?
 
 # %%
-specialists = {0.5: denoisers["Gaussian"]}
-for level in (0.25, 0.75):
-    print(f"specialist for {level}:")
-    keras.utils.set_random_seed(first)
-    specialists[level] = unet(corruption.AdditiveGaussian(level))
-    train(specialists[level], x_train)
+specialists = {0.5: runs["with skips"]}
+for level in budget.other_levels:
+    specialists[level] = [
+        records.result_of(task_run, task=f"level {level}", seed=seed)
+        for seed in budget.seeds
+    ]
+level_psnr = {  # shape (seeds, levels)
+    level: np.array([run["levels"] for run in of_seeds])
+    for level, of_seeds in specialists.items()
+}
+blind_psnr = np.array([run["levels"] for run in denoisers["blind"]])
 
 # %%
-levels = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
-
-
-def psnr_at_levels(model):
-    """The mean PSNR of the restored validation images, at each level of noise."""
-    found = []
-    for level in levels:
-        noisy = corruption.AdditiveGaussian(level).corrupt_array(x_val, seed=5)
-        found.append(evaluation.mean_psnr(x_val, model.reconstruct(noisy)))
-    return np.array(found)
-
-
-blind_psnr = psnr_at_levels(denoisers["blind"])
 ahead = {
-    level: psnr_at_levels(specialists[level]) - blind_psnr
-    for level in (0.25, 0.5, 0.75)
+    level: level_psnr[level].mean(axis=0) - blind_psnr.mean(axis=0)
+    for level in sorted(specialists)
 }
 at_own_level = {level: gains[levels.index(level)] for level, gains in ahead.items()}
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
@@ -1330,22 +1438,25 @@ for level, gain in at_own_level.items():
 figure.suptitle("Three specialists against the blind network")
 plt.show()
 lesson.Table(
-    ("level", "blind (dB)", "specialist ahead by (dB)"),
+    ("level", "specialist (dB)", "blind (dB)", "specialist ahead by (dB)"),
     [
-        (level, blind_psnr[levels.index(level)], gain)
+        (
+            level,
+            show(level_psnr[level][:, levels.index(level)]),
+            show(blind_psnr[:, levels.index(level)]),
+            f"{gain:.2f}",
+        )
         for level, gain in at_own_level.items()
     ],
-    digits=2,
 )
 
 # %% [markdown]
 # **What to notice**
 # - Each specialist is ahead of the blind network at its own level, by less than half a
-#   decibel. (These are single runs; above, the three seeds of one network differed by a
-#   standard deviation of about a hundredth.) A guess at the reason: the noise itself shows
-#   how strong it is, so little is lost by not being told.
+#   decibel, which is several times what the seeds differ. A guess at the reason why it is so
+#   little: the noise itself shows how strong it is, so little is lost by not being told.
 # - A wrong level costs in both directions. Compare two networks, each at the level of the
-#   other: the specialist for 0.25 is more than 3 dB behind the blind network where the noise is
+#   other: the specialist for 0.25 is about 3 dB behind the blind network where the noise is
 #   0.5, and the one for 0.5 is about 1 dB behind where it is 0.25. In the two other pairs, too,
 #   the network trained with less noise loses more.
 # - Follow one curve, and it can look different: the network for 0.5 loses more at 0.1 than at
@@ -1362,14 +1473,17 @@ if lesson.on_mnist(images):
     weakest = [ahead[level][0] for level in (0.25, 0.5, 0.75)]
     assert weakest == sorted(weakest, reverse=True)
     assert max(weakest) < -0.7
-    assert ahead[0.25][-1] == min(gains.min() for gains in ahead.values())
+    assert ahead[0.25][-1] == min(gains[-1] for gains in ahead.values())
+    spread = blind_psnr.std(axis=0, ddof=1)
+    for level, gain in at_own_level.items():
+        assert gain > 3 * spread[levels.index(level)]
     assert ahead[0.75][-1] > -0.3
     assert ahead[0.5][levels.index(0.1)] < ahead[0.5][levels.index(0.9)]
     for low, high in ((0.25, 0.5), (0.25, 0.75), (0.5, 0.75)):
         too_little = ahead[low][levels.index(high)]
         too_much = ahead[high][levels.index(low)]
         assert too_little < too_much < 0
-    assert ahead[0.25][levels.index(0.5)] < -3
+    assert -3.3 < ahead[0.25][levels.index(0.5)] < -2.7
     assert -1.3 < ahead[0.5][levels.index(0.25)] < -0.7
 
 # %% [markdown]
@@ -1705,7 +1819,7 @@ assert np.allclose(best_ends - grid, sigma**2 * score, atol=0.01)
 # > **Predict.** Rank raw pixels, PCA, untrained, copying and the denoisers.
 
 # %%
-tasks = {
+probe_tasks = {
     "copying": None,
     "Gaussian noise 0.25": corruption.AdditiveGaussian(0.25),
     "Gaussian noise 0.5": corruption.AdditiveGaussian(0.5),
@@ -1722,11 +1836,8 @@ y_tune = images.y_val[: budget.n_tune]
 tuning = np.flatnonzero(y_tune >= 0)
 
 
-chosen_l2 = []
-
-
 def probe(encode):
-    """Accuracy of a linear probe on codes, with the penalty that suits them."""
+    """Accuracy of a linear probe on codes, and the penalty that suits them."""
     z_train, z_tune = encode(x_train[labelled]), encode(x_tune[tuning])
     accuracy = {
         l2: evaluation.linear_probe(
@@ -1735,10 +1846,10 @@ def probe(encode):
         for l2 in (0.1, 1.0, 10.0, 100.0, 1000.0)
     }
     best_l2 = max(accuracy, key=accuracy.get)
-    chosen_l2.append(best_l2)
-    return evaluation.linear_probe(
+    best_accuracy = evaluation.linear_probe(
         z_train, y_train[labelled], encode(x_val[asked]), y_val[asked], best_l2
     )
+    return {"accuracy": best_accuracy, "l2": best_l2}
 
 
 def coder(layer=None):
@@ -1752,35 +1863,33 @@ def coder(layer=None):
     )
 
 
-probes = {}
+def probe_run(task, seed):
+    """A probe of the code after a training, or without one if the task is "untrained"."""
+    keras.utils.set_random_seed(seed)
+    model = coder(probe_tasks.get(task))
+    if task != "untrained":
+        x = x_train[: budget.n_features]
+        train(model, x, epochs=budget.feature_epochs, peak=5e-3)
+    return probe(model.encode)
+
+
+found = {}
 if can_probe:
     pca = evaluation.fit_pca(x_train, n_components=64)
-    probes["raw pixels"] = np.array([probe(lambda x: x)])
-    probes["PCA, 64 values"] = np.array(
-        [probe(lambda x: pca.transform(x.reshape(len(x), -1)))]
-    )
-    found = []
-    for seed in budget.seeds:
-        keras.utils.set_random_seed(seed)
-        found.append(probe(coder().encode))
-    probes["untrained"] = np.array(found)
-    for name, layer in tasks.items():
-        found = []
-        for seed in budget.seeds:
-            print(f"{name}, seed {seed}:")
-            keras.utils.set_random_seed(seed)
-            model = coder(layer)
-            train(
-                model,
-                x_train[: budget.n_features],
-                epochs=budget.feature_epochs,
-                peak=5e-3,
-            )
-            found.append(probe(model.encode))
-        probes[name] = np.array(found)
+    found["raw pixels"] = [probe(lambda x: x)]
+    found["PCA, 64 values"] = [probe(lambda x: pca.transform(x.reshape(len(x), -1)))]
+    for task in ("untrained", *probe_tasks):
+        found[task] = [
+            records.result_of(probe_run, task=task, seed=seed) for seed in budget.seeds
+        ]
 else:
     print("These images have no labels, which a probe needs: it is left out.")
-print(f"penalties that were chosen: {sorted(set(chosen_l2))}")
+probes = {
+    name: np.array([run["accuracy"] for run in of_seeds])
+    for name, of_seeds in found.items()
+}
+chosen_l2 = {run["l2"] for of_seeds in found.values() for run in of_seeds}
+print(f"penalties that were chosen: {sorted(chosen_l2)}")
 
 # %%
 lesson.Table(
@@ -1822,7 +1931,7 @@ if can_probe:
 
 # %%
 if lesson.on_mnist(images):
-    trained_codes = [probes[name] for name in tasks]
+    trained_codes = [probes[name] for name in probe_tasks]
     assert (
         min(found.mean() for found in trained_codes) > probes["untrained"].mean() + 0.04
     )
@@ -1835,60 +1944,80 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## The numbers of this lesson
 #
-# This table uses all 10,000 test images. They have not been used to choose anything. For
-# Gaussian noise the network was trained from several seeds; for the two others it is one
-# run. Because trees take long, they restore 2,000 random test images.
+# This table uses the test images. They have not been used to choose anything. The networks were
+# trained from several seeds. Because trees take long, they restore 1,000 test images, drawn at
+# random; the leads below are measured on these.
 #
 # There is one more question. The network has seen 55,000 images, and the trees 1,000. How
-# much of its lead is due to the number of images? To see it, we train the network once more
-# for each corruption on the same 1,000 images, for as many steps.
+# much of its lead is due to the number of images? To see it, we train the network for each
+# corruption on the same 1,000 images, for as many steps, for half as many, and for a quarter,
+# because a network that has only few images may learn them by heart. The images `x_tune`
+# choose among the three, and only the chosen one is trained from all seeds.
 #
 # > **Predict.** From 1,000 images, for which of the three corruptions will the network still
 # > be ahead of the trees, and by how many decibels?
 
 # %%
-networks_for = {kind: [denoisers[kind]] for kind in corruptions}
-networks_for["Gaussian"] = [trained["with skips", seed] for seed in budget.seeds]
 x_like_trees = x_train[: budget.n_trees]
+
+
+def few_run(kind, epochs, seed):
+    """The measures of a U-Net that was trained on as few images as the trees."""
+    keras.utils.set_random_seed(seed)
+    model = unet(corruptions[kind])
+    train(model, x_like_trees, epochs=epochs)
+    x_hat = model.reconstruct(corrupted(kind, x_tune, seed=2))
+    psnr = evaluation.psnr(x_test, model.reconstruct(corrupted(kind, x_test, seed=7)))
+    return {
+        "tune": evaluation.mean_psnr(x_tune, x_hat),
+        "test": psnr.mean(),
+        "some": psnr[some].round(2),
+    }
+
+
 from_few = {}
+best_few_epochs = {}
+tune_rows = []
 for kind in corruptions:
-    print(f"{kind}, {len(x_like_trees):,} images:")
-    keras.utils.set_random_seed(first)
-    from_few[kind] = unet(corruptions[kind])
-    train(
-        from_few[kind],
-        x_like_trees,
-        epochs=budget.tree_epochs,  # at full budget as many steps as with all images
-    )
+    tried = {
+        epochs: records.result_of(few_run, kind=kind, epochs=epochs, seed=first)
+        for epochs in budget.tree_epochs
+    }
+    tune_rows.append((kind, *[f"{run['tune']:.2f}" for run in tried.values()]))
+    best_epochs = max(tried, key=lambda epochs: tried[epochs]["tune"])
+    best_few_epochs[kind] = best_epochs
+    from_few[kind] = [tried[best_epochs]] + [
+        records.result_of(few_run, kind=kind, epochs=best_epochs, seed=seed)
+        for seed in budget.seeds[1:]
+    ]
+lesson.Table(
+    (
+        f"PSNR of x_tune (dB), from {len(x_like_trees):,} images",
+        *[f"{epochs} epochs" for epochs in budget.tree_epochs],
+    ),
+    tune_rows,
+)
 
 # %%
-noisy_test = {
-    name: layer.corrupt_array(x_test, seed=7) for name, layer in corruptions.items()
-}
-some = np.sort(
-    np.random.default_rng(0).permutation(len(x_test))[: max(200, len(x_test) // 5)]
-)
+few_name = f"U-Net trained for it, {len(x_like_trees):,} images"
 test_psnr = {}
-for kind, noisy in noisy_test.items():
+baseline_some = {}  # PSNR of each of some test images, by the strongest baseline
+for kind in corruptions:
+    noisy = corrupted(kind, x_test, seed=7)
     test_psnr["nothing done", kind] = np.array([evaluation.mean_psnr(x_test, noisy)])
     for baseline, apply in baselines[kind].items():
-        which = some if baseline == "trees" else slice(None)
-        test_psnr[baseline, kind] = np.array(
-            [evaluation.mean_psnr(x_test[which], apply(noisy[which]))]
-        )
-    test_psnr["blind network", kind] = np.array(
-        [evaluation.mean_psnr(x_test, denoisers["blind"].reconstruct(noisy))]
-    )
-    few_name = f"U-Net trained for it, {len(x_like_trees):,} images"
-    test_psnr[few_name, kind] = np.array(
-        [evaluation.mean_psnr(x_test, from_few[kind].reconstruct(noisy))]
-    )
-    test_psnr["U-Net trained for it", kind] = np.array(
-        [
-            evaluation.mean_psnr(x_test, model.reconstruct(noisy))
-            for model in networks_for[kind]
-        ]
-    )
+        which = some if baseline == "trees" else np.arange(len(x_test))
+        found = evaluation.psnr(x_test[which], apply(noisy[which]))
+        test_psnr[baseline, kind] = np.array([found.mean()])
+        if baseline == best_baseline[kind]:  # chosen on validation images
+            baseline_some[kind] = found if baseline == "trees" else found[some]
+    networks = {
+        "blind network": [run["test"][kind] for run in denoisers["blind"]],
+        few_name: [run["test"] for run in from_few[kind]],
+        "U-Net trained for it": [run["test"][kind] for run in denoisers[kind]],
+    }
+    for name, of_seeds in networks.items():
+        test_psnr[name, kind] = np.array(of_seeds)
 
 # %% tags=["numbers"]
 ways = (
@@ -1904,29 +2033,17 @@ lesson.Table(
 )
 
 # %%
-# The lead over the strongest baseline, on the images that both have restored, image by image,
-# with its standard error.
+# The lead over the strongest baseline, on the images that both have restored: for each image
+# the mean over the seeds, then the mean over the images and its standard error.
 leads = {}
 few_leads = {}
 lead_errors = {}
-for kind, noisy in noisy_test.items():
-    strongest = best_baseline[kind]  # chosen on validation images
-    which = some if strongest == "trees" else np.arange(len(x_test))
-    baseline = evaluation.psnr(x_test[which], baselines[kind][strongest](noisy[which]))
-    found = {}
-    for name, models_of_kind in {
-        "all": networks_for[kind],
-        "few": [from_few[kind]],
-    }.items():
-        restored_by_them = [m.reconstruct(noisy[which]) for m in models_of_kind]
-        found[name] = [
-            evaluation.psnr(x_test[which], x) - baseline for x in restored_by_them
-        ]
-    ahead_of_it = min(found["all"], key=np.mean)  # of the worst seed
-    leads[kind] = ahead_of_it.mean()
-    few_leads[kind] = found["few"][0].mean()
-    for name, lead in (("all", ahead_of_it), ("few", found["few"][0])):
-        lead_errors[name, kind] = lead.std() / np.sqrt(len(which))
+for kind in corruptions:
+    for name, of_seeds in {"all": denoisers[kind], "few": from_few[kind]}.items():
+        mean_psnr = np.mean([run["some"] for run in of_seeds], axis=0)
+        lead = mean_psnr - baseline_some[kind]
+        lead_errors[name, kind] = lead.std() / np.sqrt(len(lead))
+        (leads if name == "all" else few_leads)[kind] = lead.mean()
 
 
 def with_error(lead, error):
@@ -1957,27 +2074,32 @@ if lesson.on_mnist(images):
     assert test_psnr["U-Net trained for it", "salt-and-pepper"][0] >= 26.5
     assert leads["Gaussian"] >= 2.5
     assert leads["masking"] >= 2.2
-    assert 1.0 <= leads["salt-and-pepper"] <= 1.7
+    assert 0.8 <= leads["salt-and-pepper"] <= 1.4
     of_unet = test_psnr["U-Net trained for it", "Gaussian"].mean()
     assert 2.5 < of_unet - test_psnr["linear map", "Gaussian"][0] < 2.9
-    assert 0.2 < few_leads["Gaussian"] < 0.8
-    assert -1.8 < few_leads["masking"] < -0.8
-    assert -1.3 < few_leads["salt-and-pepper"] < -0.4
+    assert 1.3 < few_leads["Gaussian"] < 1.9
+    assert 0.1 < few_leads["masking"] < 0.7
+    assert -1.6 < few_leads["salt-and-pepper"] < -0.9
+    assert best_few_epochs["Gaussian"] == best_few_epochs["masking"] == 110
+    assert best_few_epochs["salt-and-pepper"] == max(budget.tree_epochs)
 
 # %% [markdown]
 # **What to notice**
 # - The network that has seen all images is ahead of the best baseline for every corruption: by
-#   about 2.7 dB on Gaussian noise, 2.5 on masking and 1.5 on salt-and-pepper noise.
-# - From as few images as the trees have seen, the network is half a decibel ahead on Gaussian
-#   noise, but not on equal terms: it drew its noise anew in each of 220 epochs and
-#   the trees only once, which is the second trap of this lesson. On the two others the trees came
-#   out about a decibel higher, over a network from one seed that was neither tuned for few images
-#   nor stopped early.
+#   about 2.7 dB on Gaussian noise, 2.4 on masking and 1.1 on salt-and-pepper noise.
+# - From as few images as the trees have seen, it depends on the corruption: the network is about
+#   1.6 dB ahead on Gaussian noise, a little ahead on masking, and more than a decibel behind on
+#   salt-and-pepper noise. On the first two it was best to stop after half of the steps; with all
+#   of them the network had begun to learn its 1,000 images by heart, and on masking it would have
+#   lost. On salt-and-pepper noise the longest training was the best, so a longer one may be
+#   better still.
+# - Nor are these equal terms: the network drew its noise anew in each epoch and the trees only
+#   once, which is the second trap of this lesson.
 # - Why is the network that has seen all images ahead? It has seen 55 times as many, each with
 #   fresh noise, and it sees the whole image where the trees see 7 x 7 pixels. Which of these
 #   counts we have not tested. The number alone does not do it: the linear map has seen 20,000
 #   images, and it too is 2.7 dB behind on Gaussian noise.
-# - In the first table the number after ± is the scatter over seeds. Another set of images
+# - In the table of all methods the number after ± is the scatter over seeds. Another set of images
 #   shifts all rows: from the validation to the test images most of them rise by about a tenth
 #   of a decibel.
 # - It would be wrong to say that networks denoise better than trees without saying from how many
@@ -2002,10 +2124,10 @@ if lesson.on_mnist(images):
 #   chosen with them, by about 5 dB on Gaussian noise. Under masking and salt-and-pepper noise,
 #   trees that see only 7 x 7 pixels leave all other baselines behind.
 # - On MNIST the U-Net trained on 55,000 images is ahead of the best baseline by about 2.7 dB
-#   (Gaussian noise), 2.5 dB (masking) and 1.5 dB (salt-and-pepper noise).
-# - Trained on 1,000 images, as the trees were, it is half a decibel ahead on Gaussian noise,
-#   where the trees saw one draw of the noise only, and about a decibel behind on the two others
-#   (one seed, not tuned for few images).
+#   (Gaussian noise), 2.4 dB (masking) and 1.1 dB (salt-and-pepper noise).
+# - Trained on 1,000 images, as the trees were, and stopped in time, it is 1.6 dB ahead on
+#   Gaussian noise, a little on masking, and more than a decibel behind on salt-and-pepper noise.
+#   (The trees saw one draw of the noise only.)
 # - Skip connections lead round the halving and the narrow vector; after four epochs they are worth
 #   0.9 dB here. Which of the two obstacles matters we have not tested.
 # - A denoiser is good at what it was trained on. Not to know the level of the noise costs less
@@ -2044,8 +2166,7 @@ if lesson.on_mnist(images):
 #
 # (Leads are over the best baseline, the trees, with 1,000 training images, on a random part
 # of the test images; ± is the standard error of a lead, and the standard deviation over
-# seeds where several networks were trained. On 1,000 images neither side had its best chance, as
-# said above.)
+# seeds in the other rows.)
 
 # %%
 lesson.Table(
