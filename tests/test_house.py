@@ -28,7 +28,7 @@ ALLOWED = {
     "corruption": BOTTOM,
     "layers": BOTTOM,
     "penalties": BOTTOM,
-    "records": BOTTOM,
+    "records": BOTTOM | {"training"},
     "evaluation": BOTTOM,
     "exercises": BOTTOM | {"evaluation"},
     "plots": BOTTOM,
