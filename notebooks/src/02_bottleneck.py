@@ -19,7 +19,7 @@
 #   finds;
 # - measure how the error depends on the size of the code;
 # - find out which part of a training recipe lowers the error, by changing one at a
-#   time, and which half of the network needs its layers more;
+#   time, and in which half of the network hidden layers help more;
 # - recognise a network that memorises, one that cannot reach its data, and one that
 #   copies.
 #
@@ -563,7 +563,7 @@ plots.image_rows(rows, title="What codes of different sizes hold (with validatio
 plt.show()
 
 # %% [markdown]
-# The smallest code can be looked at whole: two values are a point in the plane.
+# At full budget the smallest code has two values, so it can be drawn as points in the plane.
 
 # %%
 smallest = min(budget.code_sizes)
@@ -625,7 +625,7 @@ ax = plots.curves(
     {"ratio (means over the seeds)": list(ratios.values()), "equal errors": 1.0},
     xlabel="code size (values per image)",
     ylabel="PCA's error / autoencoder's",
-    title="How many times PCA's error is the network's",
+    title="PCA's error divided by the network's (above 1 the network is better)",
     log="xy",
 )
 ax.plot(
@@ -635,6 +635,7 @@ ax.plot(
     color="C1",
     label="with twice the epochs",
 )
+ax.set_yticks([0.8, 1, 1.25, 1.5, 2, 2.5], ["0.8", "1", "1.25", "1.5", "2", "2.5"])
 ax.legend()
 plt.show()
 for size, errors in longer_errors.items():
@@ -680,7 +681,7 @@ if lesson.on_mnist(images):
     assert lowered[64] > 0.25
     assert 0.08 < lowered[16] < 0.14
     for size, error in shown_errors.items():
-        assert abs(error / size_errors[size].mean() - 1) < 0.03
+        assert abs(error / size_errors[size].mean() - 1) < 0.06
 
 # %% [markdown]
 # ## The autoencoder of 2006, with a code of the same size
@@ -721,8 +722,9 @@ print(f"autoencoder with 30 values, in the paper:   {3.00 / 784:.5f}")
 #   tried at three rates (the *peak* is the highest rate of a schedule), and for fairness the full
 #   recipe, too, at half and at twice its peak. Only the recipe without weight decay keeps the peak.
 #
-# > **Predict.** Which single change does the most harm: narrow layers, ReLU, a constant
-# > learning rate, no weight decay, larger batches, or half of the epochs?
+# > **Predict.** Which single change does the most harm: narrow layers (128 and 64 units for 768 and
+# > 384), the ReLU, a constant learning rate, no weight decay, batches of 256 for 128, or half of the
+# > epochs?
 
 
 # %%
@@ -850,19 +852,19 @@ lesson.Table(
 # **What to notice**
 # - Three changes do much harm, each at the best of its three peaks: with narrow layers, with half
 #   of the epochs and with batches of 256 the error is higher by more than half. (The last two are
-#   best at the lowest peak that they were given, so an even lower one might help them a little.)
+#   best at the lowest peak that they were given; whether a lower one would help we have not tried.)
 #   Both halve the number of steps. A guess is that this is why they are so alike, rather than the
 #   size of the batch itself.
 # - Without the schedule, warm-up and cosine together, and with the ReLU in place of the SiLU, the
 #   error ends about a tenth higher, by more than the seeds differ. (The ReLU is about equally good
 #   at the two larger of its peaks.) Weight decay of this small strength makes no
-#   difference that we can see; we keep it because the longer training that follows was planned
-#   with it.
-# - High rates fail first where something else is missing. A constant 0.004 failed from one seed
-#   in three, and so did some trainings with large batches or half of the epochs at 0.006, while
-#   the full recipe bore a peak of 0.008. So a rate that was tuned for one recipe must not be
-#   taken over to another without checking. Of the three peaks that we tried for the full recipe,
-#   its own has the lowest mean.
+#   difference that we can see. It stays in the longer training that follows, where we have not
+#   measured what it does.
+# - Some high rates failed: a constant 0.004 from one seed in three, and 0.006 with large batches
+#   or with half of the epochs from two in three. The full recipe bore a peak of 0.008 from all
+#   three, and with narrow layers even 0.016. Three seeds are few; but a rate that was tuned for
+#   one recipe must not be taken over to another without checking. Of the three peaks that we
+#   tried for the full recipe, its own has the lowest mean.
 # - How much harm a change does also depends on how large we made it: a sixth of the width, half of
 #   the epochs, twice the batch.
 # - It would be wrong to praise a part of a recipe because the whole works. Only the row
@@ -932,15 +934,15 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - All networks stay below the error of 2006: the three that were recorded by 5 or 6 percent, and
-#   the one that was trained here, on other hardware and with another backend, by about 3. That
-#   these two differ by more than the recorded seeds do is a warning: the number after ± tells how
-#   seeds differ on one machine, and nothing more. (How much theirs would have differed we do not
-#   know.)
+# - The recorded networks stay below the error of 2006, by 5 or 6 percent. The network that was
+#   trained in this notebook is printed beside them. On the two CPU cores on which this page was
+#   made it was about 3 percent below, and so further from the recorded three, which were trained
+#   on a GPU with another backend, than these are from each other. So the number after ± says how
+#   seeds differ on one machine, and nothing more. (How much those of 2006 would have differed we do
+#   not know.)
 # - Nor was the loss an advantage: trained on the cross-entropy, as theirs was, the networks have
-#   an error that is lower still, in all seeds, though by less than the two machines differ.
+#   an error that is lower still, from all seeds on the same GPU.
 # - Compared with that of PCA, with gain and offset, the error is less than a third.
-# - The line above says how long the training took here.
 # - More depth is not the reason: their network has four layers on each side and more weights, ours
 #   has three. Nor does ours need their training layer by layer. Which of the
 #   other differences did it we have not tested at full length.
@@ -981,10 +983,7 @@ if lesson.on_mnist(images):
     }
     assert cross_entropy_errors.max() < record_errors.min()
     assert 0.05 < 1 - record_errors.max() / (3.00 / 784) < 0.065
-    assert 0.02 < 1 - record_error / (3.00 / 784) < 0.045
-    assert record_error - record_errors.mean() > 3 * record_errors.std(ddof=1)
-    gain_of_loss = record_errors.mean() - cross_entropy_errors.mean()
-    assert 0 < gain_of_loss < record_error - record_errors.mean()
+    assert record_error < 3.00 / 784
 
 # %% [markdown]
 # ## The two halves need not match
@@ -1112,14 +1111,13 @@ lesson.Table(
 # **What to notice**
 # - Two models are the best and nearly equal: the one that has its hidden
 #   layers in the decoder alone, and the one with a single hidden layer on each side.
-# - To leave the hidden layers out of the encoder did no harm: the error is even lower than
-#   with two hidden layers on both sides. With the hidden layers in the encoder only, the
-#   error is higher than with them in the decoder only, by more than the seeds differ. A guess
-#   is that the decoder has the harder task: from a few values it has to compute many pixels
-#   that fit each other.
+# - Leaving the two hidden layers out of *either* half lowered the error in this short training, so
+#   neither half needed both of them here. It fell further when they were left out of the encoder
+#   than out of the decoder, by more than the seeds differ. A guess is that the decoder has the
+#   harder task: from a few values it has to compute many pixels that fit each other.
 # - More layers are not better here. Two on each side, with nearly twice as many weights, have a
 #   higher error than either one-sided model, and two narrower ones, with as many weights as the
-#   others, the highest. They also bear only smaller rates. A
+#   others, the highest. Their best rate is lower, too (from one seed). A
 #   guess is that so short a training favours few layers. (The recipe of the section before, with
 #   two layers on each side, is trained on six times as many images and for longer. Whether it
 #   would do better with fewer layers we have not tried.)
@@ -1151,17 +1149,17 @@ if lesson.on_mnist(images):
 # is given only 200 images, it has an easy way out: learn these 200 by heart. The error
 # on its own training images cannot tell you. Only images that it has never seen can.
 #
-# Several remedies are in common use. ***Dropout*** sets a fraction of the units, here a tenth
-# or three tenths, to zero at random in each training step. ***Weight decay*** you know from
-# above; with a small learning rate and only 1,000 steps it needs a much larger $\lambda$ to
-# have any effect. ***Input noise*** adds fresh random noise to the
-# input in each step, while the target stays the clean image. ***Early stopping*** ends the
-# training when the error on new images does not fall any more, and keeps the weights of the
-# best epoch. And one can get more data. We try the first three at several strengths. For
-# choosing a strength or an epoch we use 1,000 of the validation images; the errors in the table
-# come from the others. Two controls stand beside them: PCA, fitted on the same images, and the
-# same network without activations, which has as many weights. All trainings take the same
-# number of steps.
+# Several remedies are in common use. ***Dropout*** sets a fraction of the units, here a tenth or
+# three tenths, to zero at random in each training step. ***Weight decay*** you know from above;
+# with a small learning rate and only 1,000 steps it needs a much larger $\lambda$ to have any
+# effect. ***Input noise*** adds fresh random noise to the input in each step, while the target
+# stays the clean image. ***Early stopping*** ends the training when the error on new images does
+# not fall any more, and keeps the weights of the best epoch. (We train on, and take the best of
+# all epochs: the most that it could give.) And one can get more data. We try the first three at
+# several strengths. For choosing a strength or an epoch we use 1,000 of the validation images;
+# the errors in the table come from the others. Two controls stand beside them: PCA, fitted on the
+# same images, and the same network without activations, which has as many weights. All trainings
+# take the same number of steps.
 #
 # > **Predict.** How many times larger is the error on new images than on the 200? Which
 # > remedy helps most, besides more data?
@@ -1414,7 +1412,7 @@ print(f"chosen among the remedies: {chosen_remedy}")
 #   little. Weight decay does not, at the three strengths that we tried. (Our noise is not
 #   clipped to [0, 1]. Clipped noise would brighten black pixels on average, so that the
 #   training images would be systematically brighter than those that we test on.)
-# - None of them helps nearly as much as twenty times as many images with the same number of
+# - None of them comes close to what twenty times as many images achieve in the same number of
 #   steps. But PCA on
 #   the same 4,000 images is still ahead. A guess is that 1,000 steps are too few for the
 #   network: its curve is still falling.
@@ -1459,9 +1457,9 @@ if lesson.on_mnist(images):
 # For example, for the losses 5, 3, 4, 4, 2 and a patience of 2 the answer is 4; the fifth
 # epoch, the best one, is never reached.
 #
-# When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4. (In Keras this is `keras.callbacks.EarlyStopping`; with
-# `restore_best_weights=True` the weights of the best epoch are taken, in the example those of
-# the second.)
+# When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4. (In Keras this
+# is `keras.callbacks.EarlyStopping`; with `restore_best_weights=True` the weights of the best
+# epoch are taken, in the example those of the second.)
 
 
 # %% tags=["exercise"]
@@ -1615,15 +1613,15 @@ lesson.Table(
 # **What to notice**
 # - Every output that can reach its images works. The one that cannot is, at its very
 #   best, worse than the average image, which ignores its input.
-# - The loss falls in the first epoch and then stands still, which is easily taken for the
-#   end of a training that went well. Only the picture, or a baseline, shows that the
-#   network draws 0 nearly everywhere, even where a stroke would be within its reach. A guess
-#   at the reason: since most target values are below 0, the training pushes the inputs of the
-#   sigmoid far below zero. There the sigmoid is flat, so its gradient is nearly zero and the
-#   training stalls; one says that such a unit is ***saturated***.
+# - The loss falls in the first epoch and then stands still, which is easily taken for the end of
+#   a training that went well. The picture shows that the network draws 0 nearly everywhere (its
+#   error is that of an image that is 0 everywhere), even where a stroke would be within its
+#   reach. A guess at the reason: since most target values are below 0, the training pushes the
+#   inputs of the sigmoid far below zero. There the sigmoid is flat, so its gradient is nearly
+#   zero and the training stalls; one says that such a unit is ***saturated***.
 # - Errors can only be compared in the same unit. Without the division by 4, the row of
 #   the tanh would look four times as bad as it is. Nor should the rows be ranked: they are of
-#   one seed, and in [-1, 1] the loss is four times as large, which changes the training.
+#   one seed and one rate, and with [-1, 1] the inputs and the slope of the output change as well.
 # - It would be wrong to trust a loss because it falls. What it falls to may be bad.
 
 # %%
@@ -1851,12 +1849,15 @@ plt.show()
 #   error. But a low error on such images is not enough to call it a copier: overlaid and flipped
 #   digits consist of strokes, as digits do, and PCA with 200 values, which cannot copy, has a low
 #   error on them as well. The shuffled images have no strokes. On them all models that have to
-#   squeeze an image through few values fall back: those with at most 64 values to more than three
-#   quarters of the error of the average image, PCA with 200 to more than half of it. The wide
-#   linear network has an eighth of it. It copies, and its low error on digits says nothing about digits.
+#   squeeze an image through few values do badly. With at most 64 values the error is above three
+#   quarters of the average image's, and that of the deep network is even higher than the average
+#   image's. PCA with 200 components still has more than half of it, and the wide linear network
+#   an eighth. It copies, and its low error on digits says nothing about digits.
 # - The wide code with the ReLU is no such copier, at least not after this training: on shuffled
 #   images its error is above that of PCA with 200 values, and on negatives it is no better than the
-#   average image. Room enough to copy is not the same as copying.
+#   average image, where even an even grey would be far better. Room enough to copy is not the same
+#   as copying. (One seed and one rate; whether the ReLU, the sigmoid or the short training prevents
+#   it we have not separated.)
 # - So this is how to catch a copier: show it images without the structure of those that it was
 #   trained on, and compare it with a model that cannot copy, and with the average image.
 # - On negatives even the wide linear network's error is far larger. One reason is the pixels that
@@ -1869,7 +1870,8 @@ plt.show()
 # - From the wide codes a linear probe classifies about as accurately as from the pixels, and
 #   from the narrow ones, with only 30 or 32 values, nearly as accurately. Is it training that
 #   made the digit easy to read? Beside untrained layers and networks with as many values the
-#   narrow codes are far ahead. (Every value was scaled to a variance of 1. All probes learned
+#   narrow ReLU code and the deep code are far ahead. (For the linear codes an untrained linear
+#   layer is missing.) (Every value was scaled to a variance of 1. All probes learned
 #   from one sample of 2,000 images, so differences of a percentage point mean little.)
 # - Beside PCA they are not ahead: the probe finds hardly more in the deep code than in PCA's.
 # - And the wide code with the ReLU is behind its control: a layer of 1,024 ReLU units that was
@@ -1899,14 +1901,18 @@ if lesson.on_mnist(images):
     assert 0.5 < pca_200["shuffled"] / of_average["shuffled"] < 0.7
     for name in ("linear, 32", "ReLU and sigmoid, 32", "deep, 30 values", "PCA, 64"):
         assert copy_errors[name]["shuffled"] > 0.75 * of_average["shuffled"]
+    assert copy_errors["deep, 30 values"]["shuffled"] > of_average["shuffled"]
     assert wide_relu["shuffled"] > pca_200["shuffled"]
+    grey = evaluation.mse(1 - x_test, np.full_like(x_test, 0.5))
+    assert grey < 0.5 * wide_relu["negatives"]
     assert wide_relu["negatives"] > 0.97 * of_average["negatives"]
     for name in ("linear, 1,024", "ReLU and sigmoid, 1,024"):
         assert abs(probes[name] - probes["pixels"]) < 0.02
     untrained = max(probes["untrained ReLU, 32"], probes["untrained deep, 30"])
     for name in ("linear, 32", "ReLU and sigmoid, 32", "deep, 30 values"):
         assert probes[name] > probes["pixels"] - 0.03
-        assert probes[name] > untrained + 0.1
+        if name != "linear, 32":
+            assert probes[name] > untrained + 0.1
         assert abs(probes[name] - probes["PCA, 32"]) < 0.015
     assert max(probes.values()) == probes["untrained ReLU, 1,024"]
     assert wide_linear["negatives"] > 1000 * wide_linear["flipped"]
@@ -1918,7 +1924,7 @@ if lesson.on_mnist(images):
 # ## The numbers of this lesson
 #
 # On test images, each beside PCA with as many values, clipped to [0, 1]. Beside 30 values PCA has
-# gain and offset as well; beside the linear network, which has neither, it has not.
+# gain and offset as well; beside the linear network it is only clipped, as that network is.
 
 
 # %%
