@@ -8,11 +8,11 @@
 # be trained to do so with almost no change: we spoil its input and ask it for the image
 # as it was. Copying is no longer enough: the network has to use what it has learned about
 # how images look. In this lesson you train such networks and compare them with methods
-# that need no network, each with its settings chosen on images kept for that purpose.
+# that need no network, each with its main settings chosen on images kept for that purpose.
 #
 # **You will** train a network that removes noise from images that it has never seen, and
-# find out by how many decibels (a logarithmic scale of the error) it beats methods that need
-# no network.
+# find out whether it beats methods that need no network, and by how many decibels. (A decibel is
+# a step on a logarithmic scale of the error.)
 #
 # **You will learn to**
 # - corrupt images in three ways, anew in each batch, while the target stays clean;
@@ -67,7 +67,7 @@ images = lesson.start(seed=3)
 # notice*, describe MNIST at the `full` budget, unless we say otherwise. As in lesson 01, what
 # takes many trainings is a function that returns numbers, called through
 # `records.result_of`: it reads what we recorded with the same code on the same images, and
-# trains otherwise. The networks that you meet first are trained here.
+# trains otherwise. The first networks, and one U-Net, are trained while you run the notebook.
 
 # %% tags=["budget"]
 budget = lesson.budget(
@@ -114,7 +114,7 @@ budget = lesson.budget(
 )
 
 # %% [markdown]
-# The validation images are divided. On the first part, `x_tune`, all baselines are tuned;
+# The validation images are divided. On the first part, `x_tune`, the baselines are tuned;
 # on the second, `x_val`, everything is compared while we work. The test images wait for
 # the table at the end.
 
@@ -287,7 +287,7 @@ lesson.check(1, streaks, exercises.check_streaks)
 # %% [markdown]
 # ## How good is a restored image?
 #
-# The squared error of an image is a small number that says little. In image processing
+# The squared error of an image is a small number that is hard to judge by eye. In image processing
 # one takes its logarithm and calls the result the ***peak signal-to-noise ratio***
 # (PSNR), in ***decibels*** (dB). For images in [0, 1] it is
 #
@@ -601,16 +601,17 @@ plt.show()
 #   by about 5 dB. A filter without them is a weak baseline. Nearly two thirds of it come with least
 #   squares; the rest from choosing them with the clipping in mind. (The width of the filter was
 #   chosen together with them.)
-# - What was learned from pairs of images beats every filter that was not told more. On Gaussian
+# - The linear map and the trees beat every filter, except the one that was told which pixels are
+#   right: on masking it is ahead of the linear map. On Gaussian
 #   noise the linear map and the trees are about equally good. Where single pixels are right
 #   and others wrong, the trees are far ahead. A guess at the reason: they can ask whether a
 #   pixel is to be trusted, and a weighted sum cannot.
 # - The trees have seen 1,000 images, because with more of them they take too long here, and each
 #   with one draw of the noise, as the linear map did. For two corruptions their best leaf was the
 #   smallest that we tried, so a smaller one may be better still. None of these methods was told
-#   that under masking a bright pixel is right; each would gain by it. Our networks will see 55,000
-#   images. At the end of the lesson one of them has to make do with as many
-#   as the trees.
+#   that under masking a bright pixel is right; each would gain by it, and so would the network.
+#   Our networks will see 55,000 images. At the end of the lesson one of them has to make do with
+#   as many as the trees.
 # - It would be wrong to remember one baseline as "the" baseline. Which is the strongest
 #   depends on the corruption.
 
@@ -1464,8 +1465,10 @@ lesson.Table(
 # - At the weakest noise all three are behind the blind network, and they are further behind the
 #   stronger the noise they were trained for. At the strongest noise the one for 0.25 is
 #   furthest behind, while the one for 0.75 is nearly level.
-# - So a specialist pays only where the level is known well. It would be wrong to train
-#   one for a camera whose noise you only guess.
+# - So a specialist pays only where the level is known to within a fifth or so, and then little.
+#   It would be wrong to train one for a camera whose noise you only guess.
+# - (These images have other draws of the noise than those of the tables above, so that at the same
+#   level the numbers differ by a few hundredths: more than the seeds do.)
 
 # %%
 if lesson.on_mnist(images):
@@ -1598,8 +1601,7 @@ plt.show()
 # - On the noisy images that it has seen, the network with noise drawn once looks better. The
 #   column in the middle of the table shows why: with new noise on the same images its lead
 #   is gone, so what it has learned by heart is above all the noise. On new images it is the
-#   worse of the two, worse even than the tuned filter: some of its strokes are clearly drawn,
-#   and wrong.
+#   worse of the two (one seed), worse even than the tuned filter.
 # - With fresh noise there is a gap between seen and new images, too; 2,000 images are few for
 #   a dense network, and it does not reach the linear map, which has seen more.
 # - The curves show it early: with noise drawn once the training loss goes on falling, while
@@ -1918,16 +1920,18 @@ if can_probe:
 # **What to notice**
 # - The trained codes can be read far better than those of the untrained encoder, so training
 #   brings the digit into a form that is easier to read. But a tuned probe of the 784 raw
-#   pixels is only one to two and a half percentage points behind, and the smaller of these
-#   leads are hardly more than the standard error (0.007 for an accuracy of 0.9 on 2,000
-#   images).
-# - Nor did denoising teach more than copying here: no denoiser's code is ahead of that of the
-#   copying one by more than the scatter, and one is behind, that of the stronger masking, by about
-#   a percentage point. What made denoising autoencoders famous were wide
-#   codes, several layers and fine-tuning with labels. Lesson 05 comes back to it.
+#   pixels is only 0.7 to 2.2 percentage points behind, and the smallest of these
+#   leads is no more than the standard error (0.007 for an accuracy of 0.9 on 2,000
+#   images). PCA, with 64 values, loses a point against the raw pixels; it was fitted on all
+#   training images, and the encoders on 10,000.
+# - Nor did denoising teach more than copying here: on average no denoiser's code is ahead of that
+#   of the copying network. Those that learned to fill in masked pixels are behind it, by 1.0 and
+#   1.5 points, of which only the second is clearly more than the scatter over three seeds. What
+#   made denoising autoencoders famous were wide codes, several layers and fine-tuning with
+#   labels. Lesson 05 comes back to it.
 # - It would be wrong to conclude that denoising never helps. It is one kind of network, one
-#   size of code and a very short training: the losses of the copying networks still differ by
-#   more than a tenth from seed to seed.
+#   size of code and a very short training. (The penalty of 0.1 that the trained codes chose is the
+#   smallest that we tried.)
 
 # %%
 if lesson.on_mnist(images):
@@ -1935,11 +1939,12 @@ if lesson.on_mnist(images):
     assert (
         min(found.mean() for found in trained_codes) > probes["untrained"].mean() + 0.04
     )
-    assert abs(probes["copying"].mean() - probes["raw pixels"][0]) < 0.025
-    assert 0.005 < probes["copying"].mean() - probes["masking 0.75"].mean() < 0.02
+    assert 0.01 < probes["copying"].mean() - probes["masking 0.75"].mean() < 0.02
+    assert 0.005 < probes["copying"].mean() - probes["masking 0.5"].mean() < 0.015
+    assert 0.005 < probes["raw pixels"][0] - probes["PCA, 64 values"][0] < 0.02
     for found in trained_codes:
-        assert found.mean() < probes["copying"].mean() + 0.007
-        assert 0 < found.mean() - probes["raw pixels"][0] < 0.027
+        assert found.mean() <= probes["copying"].mean()
+        assert 0.005 < found.mean() - probes["raw pixels"][0] < 0.024
 
 # %% [markdown]
 # ## The numbers of this lesson
@@ -2073,33 +2078,40 @@ if lesson.on_mnist(images):
     assert test_psnr["U-Net trained for it", "masking"][0] >= 24.5
     assert test_psnr["U-Net trained for it", "salt-and-pepper"][0] >= 26.5
     assert leads["Gaussian"] >= 2.5
-    assert leads["masking"] >= 2.2
+    assert 2.4 < leads["masking"] < 2.75
     assert 0.8 <= leads["salt-and-pepper"] <= 1.4
     of_unet = test_psnr["U-Net trained for it", "Gaussian"].mean()
     assert 2.5 < of_unet - test_psnr["linear map", "Gaussian"][0] < 2.9
     assert 1.3 < few_leads["Gaussian"] < 1.9
-    assert 0.1 < few_leads["masking"] < 0.7
+    assert 0.3 < few_leads["masking"] < 0.8
     assert -1.6 < few_leads["salt-and-pepper"] < -0.9
     assert best_few_epochs["Gaussian"] == best_few_epochs["masking"] == 110
     assert best_few_epochs["salt-and-pepper"] == max(budget.tree_epochs)
+    for kind, worth in {
+        "Gaussian": 1.1,
+        "masking": 2.0,
+        "salt-and-pepper": 2.4,
+    }.items():
+        assert abs(leads[kind] - few_leads[kind] - worth) < 0.1
 
 # %% [markdown]
 # **What to notice**
 # - The network that has seen all images is ahead of the best baseline for every corruption: by
-#   about 2.7 dB on Gaussian noise, 2.4 on masking and 1.1 on salt-and-pepper noise.
+#   about 2.7 dB on Gaussian noise, 2.6 on masking and 1.1 on salt-and-pepper noise.
 # - From as few images as the trees have seen, it depends on the corruption: the network is about
-#   1.6 dB ahead on Gaussian noise, a little ahead on masking, and more than a decibel behind on
-#   salt-and-pepper noise. On the first two it was best to stop after half of the steps; with all
-#   of them the network had begun to learn its 1,000 images by heart, and on masking it would have
-#   lost. On salt-and-pepper noise the longest training was the best, so a longer one may be
-#   better still.
+#   1.6 dB ahead on Gaussian noise, half a decibel on masking, and more than a decibel behind on
+#   salt-and-pepper noise. On the first two a training of half the length was best. A guess is that
+#   the longer one learns its 1,000 images by heart. On salt-and-pepper noise the longest training
+#   was the best, so a longer one may be better still.
 # - Nor are these equal terms: the network drew its noise anew in each epoch and the trees only
-#   once, which is the second trap of this lesson.
-# - Why is the network that has seen all images ahead? It has seen 55 times as many, each with
-#   fresh noise, and it sees the whole image where the trees see 7 x 7 pixels. Which of these
-#   counts we have not tested. The number alone does not do it: the linear map has seen 20,000
-#   images, and it too is 2.7 dB behind on Gaussian noise.
-# - In the table of all methods the number after ± is the scatter over seeds. Another set of images
+#   once, which is the second trap of this lesson; and of the trees only the size of a leaf was
+#   tuned. So the leads are over trees that fit our time, not over the best trees.
+# - What are the 54,000 other images worth to the network? About 1.1 dB on Gaussian noise, 2.0 on
+#   masking and 2.4 on salt-and-pepper noise. What more images would be worth to the trees, and
+#   what it is worth to see the whole image and fresh noise, we have not tested.
+# - The number after ± of a lead is its standard error over the images. It leaves out the scatter
+#   over seeds, which for 1,000 images is larger (0.1 to 0.2 dB). In the table of all methods the
+#   number after ± is that scatter. Another set of images
 #   shifts all rows: from the validation to the test images most of them rise by about a tenth
 #   of a decibel.
 # - It would be wrong to say that networks denoise better than trees without saying from how many
@@ -2124,10 +2136,10 @@ if lesson.on_mnist(images):
 #   chosen with them, by about 5 dB on Gaussian noise. Under masking and salt-and-pepper noise,
 #   trees that see only 7 x 7 pixels leave all other baselines behind.
 # - On MNIST the U-Net trained on 55,000 images is ahead of the best baseline by about 2.7 dB
-#   (Gaussian noise), 2.4 dB (masking) and 1.1 dB (salt-and-pepper noise).
-# - Trained on 1,000 images, as the trees were, and stopped in time, it is 1.6 dB ahead on
-#   Gaussian noise, a little on masking, and more than a decibel behind on salt-and-pepper noise.
-#   (The trees saw one draw of the noise only.)
+#   (Gaussian noise), 2.6 dB (masking) and 1.1 dB (salt-and-pepper noise).
+# - Trained on 1,000 images, as the trees were, with the length of its training chosen on other
+#   images, it is 1.6 dB ahead on Gaussian noise, half a decibel on masking, and more than a decibel
+#   behind on salt-and-pepper noise. (The trees saw one draw of the noise only.)
 # - Skip connections lead round the halving and the narrow vector; after four epochs they are worth
 #   0.9 dB here. Which of the two obstacles matters we have not tested.
 # - A denoiser is good at what it was trained on. Not to know the level of the noise costs less
@@ -2165,8 +2177,8 @@ if lesson.on_mnist(images):
 # ## What to remember, in numbers
 #
 # (Leads are over the best baseline, the trees, with 1,000 training images, on a random part
-# of the test images; ± is the standard error of a lead, and the standard deviation over
-# seeds in the other rows.)
+# of the test images; ± is the standard error of a lead over the images, without the scatter over
+# seeds, and the standard deviation over seeds in the other rows.)
 
 # %%
 lesson.Table(
