@@ -240,9 +240,9 @@ print("study", records.result_of(study, seed=4))
     assert not lesson.exists()
     assert '"call": "study(seed=4)"' in file.read_text()
     assert build.main(["--execute"]) == 0
-    outputs = "".join(code(lesson)[-1].outputs[0].text)
-    assert "recorded" in outputs
-    assert "study 8" in outputs
+    read, printed = code(lesson)[-1].outputs
+    assert read.data["text/plain"].startswith("study: 1 result read, recorded ")
+    assert printed.text == "study 8\n"
     assert "begin" not in "".join(cell.source for cell in code(lesson))
 
     before = file.read_bytes()
