@@ -11,8 +11,8 @@
 # that need no network, each with its main settings chosen on images kept for that purpose.
 #
 # **You will** train a network that removes noise from images that it has never seen, and
-# find out whether it beats methods that need no network, and by how many decibels. (A decibel is
-# a step on a logarithmic scale of the error.)
+# find out whether, and by how many decibels (a logarithmic scale of the error), it beats methods
+# that need no network.
 #
 # **You will learn to**
 # - corrupt images in three ways, anew in each batch, while the target stays clean;
