@@ -68,7 +68,9 @@ def result_of(run, **settings):
             if record["key"] == key:
                 shell = get_ipython()
                 place = shell and shell.execution_count, run.__name__
-                _read_here.setdefault(place, _Reading(run.__name__)).add(record)
+                if place not in _read_here:
+                    _read_here[place] = _Reading(run.__name__)
+                _read_here[place].add(record)
                 return record["result"]
     print(f"{call}:")
     start = time.perf_counter()
