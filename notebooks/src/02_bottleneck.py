@@ -1855,7 +1855,7 @@ plt.show()
 #   an eighth. It copies, and its low error on digits says nothing about digits.
 # - The wide code with the ReLU is no such copier, at least not after this training: on shuffled
 #   images its error is above that of PCA with 200 values, and on negatives it is no better than the
-#   average image, where even an even grey would be far better. Room enough to copy is not the same
+#   average image, where a plain grey would be far better. Room enough to copy is not the same
 #   as copying. (One seed and one rate; whether the ReLU, the sigmoid or the short training prevents
 #   it we have not separated.)
 # - So this is how to catch a copier: show it images without the structure of those that it was
@@ -1871,7 +1871,7 @@ plt.show()
 #   from the narrow ones, with only 30 or 32 values, nearly as accurately. Is it training that
 #   made the digit easy to read? Beside untrained layers and networks with as many values the
 #   narrow ReLU code and the deep code are far ahead. (For the linear codes an untrained linear
-#   layer is missing.) (Every value was scaled to a variance of 1. All probes learned
+#   layer is missing. Every value was scaled to a variance of 1. All probes learned
 #   from one sample of 2,000 images, so differences of a percentage point mean little.)
 # - Beside PCA they are not ahead: the probe finds hardly more in the deep code than in PCA's.
 # - And the wide code with the ReLU is behind its control: a layer of 1,024 ReLU units that was
