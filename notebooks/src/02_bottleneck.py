@@ -1152,10 +1152,11 @@ if lesson.on_mnist(images):
 # Several remedies are in common use. ***Dropout*** sets a fraction of the units, here a tenth or
 # three tenths, to zero at random in each training step. ***Weight decay*** you know from above;
 # with a small learning rate and only 1,000 steps it needs a much larger $\lambda$ to have any
-# effect. ***Input noise*** adds fresh random noise to the input in each step, while the target
-# stays the clean image. ***Early stopping*** ends the training when the error on new images does
-# not fall any more, and keeps the weights of the best epoch. (We train on, and take the best of
-# all epochs: the most that it could give.) And one can get more data. We try the first three at
+# effect. ***Input noise*** adds fresh normal noise to the input in each step, here with a
+# standard deviation of 0.1, 0.3 or 0.6 (a pixel runs from 0 to 1), while the target stays the
+# clean image. ***Early stopping*** ends the training when the error on new images does not fall
+# any more, and keeps the weights of the best epoch. (We train on, and take the best of all
+# epochs: the most that it could give.) And one can get more data. We try the first three at
 # several strengths. For choosing a strength or an epoch we use 1,000 of the validation images;
 # the errors in the table come from the others. Two controls stand beside them: PCA, fitted on the
 # same images, and the same network without activations, which has as many weights. All trainings
@@ -1672,7 +1673,9 @@ lesson.check(3, best_relu, lambda answer: exercises.check_best_relu(answer, stan
 #
 # What is the error on digits, and on images that are not digits: two digits laid over each other,
 # digits flipped vertically (some are digits again, such as 0 or 8, but a flipped 4 is not),
-# ***shuffled*** digits, whose pixels have all been moved to other places, and ***negatives***,
+# ***shuffled*** digits, whose pixels have changed places, all images in the same way (pixels that
+# were black in every training image stay, because their weights were never trained), and
+# ***negatives***,
 # black digits on white? PCA with 64 and with 200 components stands beside them: with fewer values
 # than pixels it cannot copy.
 #
@@ -1845,14 +1848,14 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The wide linear network reconstructs overlaid and flipped digits, too, with next to no
-#   error. But a low error on such images is not enough to call it a copier: overlaid and flipped
-#   digits consist of strokes, as digits do, and PCA with 200 values, which cannot copy, has a low
-#   error on them as well. The shuffled images have no strokes. On them all models that have to
-#   squeeze an image through few values do badly. With at most 64 values the error is above three
-#   quarters of the average image's, and that of the deep network is even higher than the average
-#   image's. PCA with 200 components still has more than half of it, and the wide linear network
-#   an eighth. It copies, and its low error on digits says nothing about digits.
+# - The wide linear network reconstructs overlaid and flipped digits, too, with next to no error.
+#   But a low error on such images is not enough to call it a copier: overlaid and flipped digits
+#   consist of strokes, as digits do, and PCA with 200 values, which cannot copy, has a low error
+#   on them as well. The shuffled images have no strokes. On them all models that have to squeeze
+#   an image through few values do badly. With at most 64 values the error is above three quarters
+#   of the average image's, and that of the deep network is even higher than the average image's.
+#   PCA with 200 components still has more than half of the average image's error, and the wide
+#   linear network an eighth. It copies, and its low error on digits says nothing about digits.
 # - The wide code with the ReLU is no such copier, at least not after this training: on shuffled
 #   images its error is above that of PCA with 200 values, and on negatives it is no better than the
 #   average image, where a plain grey would be far better. Room enough to copy is not the same

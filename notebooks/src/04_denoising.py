@@ -1,14 +1,15 @@
 # %% [markdown]
 # # 04 Denoising: recover an image from a corrupted copy
 #
-# A photograph in the dark is full of noise, and so is an X-ray image that was taken with
-# as little radiation as possible. Some cameras have dead pixels, and some
-# scanners leave white and black dots. In all these cases there is a clean image
-# somewhere behind the one that we have, and we would like to see it. An autoencoder can
-# be trained to do so with almost no change: we spoil its input and ask it for the image
-# as it was. Copying is no longer enough: the network has to use what it has learned about
-# how images look. In this lesson you train such networks and compare them with methods
-# that need no network, each with its main settings chosen on images kept for that purpose.
+# A photograph in the dark is full of noise, and so is an X-ray image that was taken with as
+# little radiation as possible. Some cameras have dead pixels, and some scanners leave white and
+# black dots. In all these cases there is a clean image somewhere behind the one that we have, and
+# we would like to see it. An autoencoder can be trained to do so with almost no change: we spoil
+# its input and ask it for the image as it was. Copying is no longer enough: the network has to
+# use what it has learned about how images look. In this lesson you train such networks and
+# compare them with methods that need no network. Filters and a linear map have their settings
+# chosen on images kept for that purpose; of a third kind, trees, only the most important setting
+# was tuned.
 #
 # **You will** train a network that removes noise from images that it has never seen, and
 # find out whether, and by how many decibels (a logarithmic scale of the error), it beats methods
@@ -343,7 +344,7 @@ if lesson.on_mnist(images):
 #
 # Noise was removed from images long before there were networks. If we compare with a
 # weak baseline, our network will look like a miracle, so we take three common filters and
-# two methods that learn from examples, and tune each.
+# two methods that learn from examples, and tune them.
 #
 # ***Filters*** replace each pixel by something computed from its neighbours. A
 # *Gaussian filter* takes a weighted average, with weights that fall off with the
@@ -608,12 +609,13 @@ plt.show()
 #   pixel is to be trusted, and a weighted sum cannot.
 # - The trees have seen 1,000 images, because with more of them they take too long here, and each
 #   with one draw of the noise, as the linear map did. For two corruptions their best leaf was the
-#   smallest that we tried, so a smaller one may be better still. None of these methods was told
-#   that under masking a bright pixel is right; each would gain by it, and so would the network.
-#   Our networks will see 55,000 images. At the end of the lesson one of them has to make do with
-#   as many as the trees.
-# - It would be wrong to remember one baseline as "the" baseline. Which is the strongest
-#   depends on the corruption.
+#   smallest that we tried, so a smaller one may be better still. The linear map, the trees and
+#   the networks were not told that under masking a bright pixel is right. They may have learned
+#   it from the pairs; whether telling them would help, we have not tested. Our networks will see
+#   55,000 images. At the end of the lesson one of them has to make do with as many as the trees.
+# - How far the trees lead depends on the corruption: on Gaussian noise the linear map equals them,
+#   on the two others nothing comes near. It would be wrong to remember one baseline as "the"
+#   baseline.
 
 # %%
 assert gained_psnr > plain_psnr + 1
@@ -778,10 +780,11 @@ by_hand_psnr = evaluation.mean_psnr(x_val, cleaned_by_hand)
 print(f"plain convolutional denoiser: {by_hand_psnr:.2f} dB")
 
 # %% [markdown]
-# Both losses fall and end close together, far above the lower bound of lesson 03. A part of
-# what noise has destroyed is lost for good; another part is due to this network and its
-# training, as we shall see. (In the first epoch the training loss is higher, because it is
-# averaged over the epoch, while the network was still getting better.)
+# Both losses fall and end close together, far above the lower bound of lesson 03. Part of the gap
+# to the bound cannot be closed by any network, because the noise has destroyed the information;
+# the rest is due to this network and its training, as we shall see. (In the first epoch the
+# training loss is higher, because it is averaged over the epoch, while the network was still
+# getting better.)
 #
 # > **Predict.** This network halves the image twice, so that each position of its 7 x 7 maps
 # > stands for a patch of 4 x 4 pixels. What must the 64 channels say about the patch, if the
@@ -798,10 +801,10 @@ print(f"plain convolutional denoiser: {by_hand_psnr:.2f} dB")
 # lesson 01 this would have been cheating, because the whole image could go through the
 # shortcut. Here what goes through it is noisy.
 #
-# Two more things are new. The bottleneck gets a vector of 128 values: a value of a feature
-# map depends on a part of the image only, its receptive field, and a Dense layer sees all
-# of it. And instead of a stride of 2 we halve maps by ***max-pooling***, which keeps the
-# largest of each 2 x 2 values.
+# Two more things are new. Like the original U-Net, ours halves its maps by ***max-pooling***, which
+# keeps the largest of each 2 x 2 values, instead of by a stride of 2. Unlike it, ours also has a
+# vector of 128 values at the bottleneck: a value of a feature map depends on a part of the image
+# only, its receptive field, and a Dense layer sees all of it.
 #
 # Keras's `Sequential` cannot have shortcuts. In its ***functional*** style each layer is
 # called on a tensor and returns a tensor, so that a tensor can be used twice.
@@ -1338,7 +1341,7 @@ plt.show()
 # - On average over the validation images, each of the three specialists is the best of the four
 #   networks at its own corruption. (On a single image, as in the grid, it need not be.) On
 #   the other corruptions the picture is mixed. The specialist for Gaussian noise helps a lot
-#   with salt-and-pepper noise. The other way round there is next to no gain in decibels. And the
+#   with salt-and-pepper noise. The other way round there is no gain in decibels. And the
 #   specialist for masking makes Gaussian noise *worse* than it was, and
 #   salt-and-pepper noise, too. A guess is that it
 #   believes every bright pixel, since masking never brightens one.
@@ -1370,7 +1373,7 @@ if lesson.on_mnist(images):
     )
     assert psnr["masking", "Gaussian"] < psnr["nothing done", "Gaussian"]
     by_salt = psnr["salt-and-pepper", "Gaussian"]
-    assert abs(by_salt - psnr["nothing done", "Gaussian"]) < 0.5
+    assert -0.5 < by_salt - psnr["nothing done", "Gaussian"] < 0
     assert by_salt < psnr["average image", "Gaussian"]
     of_average = ssim["average image", "Gaussian"]
     assert 3.3 < ssim["salt-and-pepper", "Gaussian"] / of_average < 3.7
@@ -1465,10 +1468,11 @@ lesson.Table(
 # - At the weakest noise all three are behind the blind network, and they are further behind the
 #   stronger the noise they were trained for. At the strongest noise the one for 0.25 is
 #   furthest behind, while the one for 0.75 is nearly level.
-# - So a specialist pays only where the level is known to within a fifth or so, and then little.
-#   It would be wrong to train one for a camera whose noise you only guess.
+# - So a specialist pays only where the level is known rather well, and then little: at 0.5 and 0.75
+#   it is still ahead, by 0.1 to 0.2 dB, where the level is off by a fifth. (For 0.25 we have no
+#   level so near.) It would be wrong to train one for a camera whose noise you only guess.
 # - (These images have other draws of the noise than those of the tables above, so that at the same
-#   level the numbers differ by a few hundredths: more than the seeds do.)
+#   level the numbers differ by a few hundredths.)
 
 # %%
 if lesson.on_mnist(images):
@@ -1477,6 +1481,8 @@ if lesson.on_mnist(images):
     assert weakest == sorted(weakest, reverse=True)
     assert max(weakest) < -0.7
     assert ahead[0.25][-1] == min(gains[-1] for gains in ahead.values())
+    for own, near in ((0.5, 0.4), (0.5, 0.6), (0.75, 0.6), (0.75, 0.9)):
+        assert 0.05 < ahead[own][levels.index(near)] < 0.25
     spread = blind_psnr.std(axis=0, ddof=1)
     for level, gain in at_own_level.items():
         assert gain > 3 * spread[levels.index(level)]
@@ -1926,7 +1932,7 @@ if can_probe:
 #   training images, and the encoders on 10,000.
 # - Nor did denoising teach more than copying here: on average no denoiser's code is ahead of that
 #   of the copying network. Those that learned to fill in masked pixels are behind it, by 1.0 and
-#   1.5 points, of which only the second is clearly more than the scatter over three seeds. What
+#   1.5 points, of which only the second is more than the scatter over three seeds. What
 #   made denoising autoencoders famous were wide codes, several layers and fine-tuning with
 #   labels. Lesson 05 comes back to it.
 # - It would be wrong to conclude that denoising never helps. It is one kind of network, one
@@ -2085,7 +2091,7 @@ if lesson.on_mnist(images):
     assert 1.3 < few_leads["Gaussian"] < 1.9
     assert 0.3 < few_leads["masking"] < 0.8
     assert -1.6 < few_leads["salt-and-pepper"] < -0.9
-    assert best_few_epochs["Gaussian"] == best_few_epochs["masking"] == 110
+    assert max(best_few_epochs["Gaussian"], best_few_epochs["masking"]) < 220
     assert best_few_epochs["salt-and-pepper"] == max(budget.tree_epochs)
     for kind, worth in {
         "Gaussian": 1.1,
@@ -2100,14 +2106,15 @@ if lesson.on_mnist(images):
 #   about 2.7 dB on Gaussian noise, 2.6 on masking and 1.1 on salt-and-pepper noise.
 # - From as few images as the trees have seen, it depends on the corruption: the network is about
 #   1.6 dB ahead on Gaussian noise, half a decibel on masking, and more than a decibel behind on
-#   salt-and-pepper noise. On the first two a training of half the length was best. A guess is that
-#   the longer one learns its 1,000 images by heart. On salt-and-pepper noise the longest training
-#   was the best, so a longer one may be better still.
+#   salt-and-pepper noise. On the first two the longest training was not the best. A guess is that
+#   it learns its 1,000 images by heart. On salt-and-pepper noise it was, so a longer one may be
+#   better still.
 # - Nor are these equal terms: the network drew its noise anew in each epoch and the trees only
 #   once, which is the second trap of this lesson; and of the trees only the size of a leaf was
 #   tuned. So the leads are over trees that fit our time, not over the best trees.
 # - What are the 54,000 other images worth to the network? About 1.1 dB on Gaussian noise, 2.0 on
-#   masking and 2.4 on salt-and-pepper noise. What more images would be worth to the trees, and
+#   masking and 2.4 on salt-and-pepper noise (the last is perhaps too large, for the same reason).
+#   What more images would be worth to the trees, and
 #   what it is worth to see the whole image and fresh noise, we have not tested.
 # - The number after ± of a lead is its standard error over the images. It leaves out the scatter
 #   over seeds, which for 1,000 images is larger (0.1 to 0.2 dB). In the table of all methods the
@@ -2138,12 +2145,14 @@ if lesson.on_mnist(images):
 #   (Gaussian noise), 2.6 dB (masking) and 1.1 dB (salt-and-pepper noise).
 # - Trained on 1,000 images, as the trees were, with the length of its training chosen on other
 #   images, it is 1.6 dB ahead on Gaussian noise, half a decibel on masking, and more than a decibel
-#   behind on salt-and-pepper noise. (The trees saw one draw of the noise only.)
+#   behind on salt-and-pepper noise. (The trees saw one draw of the noise only; and on
+#   salt-and-pepper noise the longest training that we tried was the best, so the network may not be
+#   at its limit.)
 # - Skip connections lead round the halving and the narrow vector; after four epochs they are worth
 #   0.9 dB here. Which of the two obstacles matters we have not tested.
 # - A denoiser is good at what it was trained on. Not to know the level of the noise costs less
-#   than half a decibel between 0.25 and 0.75. To be wrong about it by a factor of two or more
-#   costs up to several decibels, in both directions.
+#   than half a decibel at the levels 0.25, 0.5 and 0.75. To be wrong about it by a factor of two
+#   or more costs up to several decibels, in both directions.
 # - In training draw the noise anew in each step. In validation keep it on; there it may be
 #   the same every time, which makes the numbers comparable.
 # - For Gaussian noise that is not clipped, the best denoiser's arrows point to where noisy images
@@ -2175,9 +2184,11 @@ if lesson.on_mnist(images):
 #
 # ## What to remember, in numbers
 #
-# (Leads are over the best baseline, the trees, with 1,000 training images, on a random part
-# of the test images; ± is the standard error of a lead over the images, without the scatter over
-# seeds, and the standard deviation over seeds in the other rows.)
+# (Leads are over the best baseline, the trees, with 1,000 training images, on a random part of
+# the test images; on salt-and-pepper noise the network from 1,000 images had not reached its
+# limit after the longest training that we tried. ± is the standard error of a lead over the
+# images, without the scatter over seeds, and the standard deviation over seeds in the other
+# rows.)
 
 # %%
 lesson.Table(
