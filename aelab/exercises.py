@@ -725,7 +725,14 @@ def check_mask(mask_class):
         return "In training nothing is masked."
     if not np.array_equal(outside, x):
         return "Outside of training the images should stay as they are."
+    if first.dtype == bool:
+        return (
+            "It returns bool where the images were numbers: choose with ops.where, or "
+            "turn the comparison into numbers with ops.cast before you multiply."
+        )
     kept = first != 0
+    if not kept.any():
+        return "With rate 0.3 every pixel is masked."
     ratio = first[kept] / x[kept]
     if np.allclose(ratio, 1 / 0.7, rtol=1e-3):
         return "Dropout also divides what is left by 1 - rate. A mask does not."

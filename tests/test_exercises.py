@@ -715,6 +715,16 @@ class WithNumPy(Mask):
         return ops.where(np.random.random(shape) >= self.rate, x, 0.0)
 
 
+class Comparison(Mask):
+    def call(self, x, training=False):
+        return ops.logical_and(self.kept(ops.shape(x)), x > 0) if training else x
+
+
+class Black(Mask):
+    def call(self, x, training=False):
+        return ops.zeros_like(x) if training else x
+
+
 class SameAgain(Mask):
     def kept(self, shape):
         return keras.random.uniform(shape, seed=1) >= self.rate
@@ -738,6 +748,8 @@ class WithoutRate(Mask):
         (TheOtherWay, "turn the question"),
         (LeavesOne, "otherwise None"),
         (keras.layers.Dropout, "Dropout"),
+        (Comparison, "ops.where"),
+        (Black, "every pixel"),
         (Grey, "not masked should stay"),
         (lambda rate: Mask(1 - rate), "1 - rate"),
         (lambda rate: Mask(0.5), "of the pixels"),
