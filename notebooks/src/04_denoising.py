@@ -19,7 +19,7 @@
 # - corrupt images in three ways, anew in each batch, while the target stays clean;
 # - measure a restored image by its error and by its structure, and know why one number is
 #   not enough;
-# - build strong ***baselines***, methods to compare with, that need no network: tuned
+# - compare with strong ***baselines***, methods that need no network: tuned
 #   filters, a linear map, trees;
 # - write a network with skip connections, and measure what they are worth;
 # - find out what a denoiser does to a corruption that it was not trained on;
@@ -192,7 +192,8 @@ plt.show()
 # - ***Gaussian noise***: a random number is added to each pixel, and the result is
 #   clipped to [0, 1]. With the standard deviation $\sigma$,
 #   $\;\tilde x_i = \mathrm{clip}(x_i + \sigma \epsilon_i)$, where $\epsilon_i$ is drawn
-#   from the standard normal distribution. Every pixel is a little wrong.
+#   from the standard normal distribution. Every pixel is changed by a random amount; clipping
+#   brings many black and white ones back to what they were, and nothing tells us which.
 # - ***Masking***: each pixel is set to 0 with a probability, here one half,
 #   independently of the others. Half of the pixels say nothing; the others are right.
 # - ***Salt-and-pepper noise***: a fraction of the pixels, here a fifth, becomes white or
@@ -352,7 +353,7 @@ if lesson.on_mnist(images):
 # single wrong pixel cannot do any harm. A *Wiener filter* averages where the window
 # varies no more than the noise does, and leaves the pixel nearly as it is where it
 # varies more, because there is probably an edge. Each has a setting, such as the width
-# of its window.
+# of its window; the Wiener filter is also told the power of the noise, which is its variance.
 #
 # The Gaussian and the Wiener filter average, and we have seen what that means: the clipped
 # noise leaves a grey background, and masking halves the brightness. A filter cannot repair
@@ -494,8 +495,12 @@ lesson.check(2, gain_and_offset, exercises.check_gain_and_offset)
 #
 # A ***linear map*** computes each clean pixel as a weighted sum of all 784 corrupted
 # pixels, plus a constant. It is fitted by least squares with a penalty on large weights,
-# which is called ***ridge regression***; the weight of the penalty is tuned. It can know,
-# for example, that the rim of the image is always black.
+# which is called ***ridge regression***:
+#
+# $$\min_{W, b} \; \sum_{i} \lVert \tilde x_i W + b - x_i \rVert^2 + \lambda \lVert W \rVert^2$$
+#
+# where the sum runs over the training images, as rows, and the weight $\lambda$ of the penalty is
+# tuned. Such a map can know, for example, that the rim of the image is always black.
 #
 # ***Extremely randomised trees*** see a window of 7 x 7 corrupted pixels and predict the
 # clean pixel in its middle. A tree asks questions one after the other ("is this
@@ -688,6 +693,8 @@ assert np.array_equal(ops.convert_to_numpy(layer(x_val)), x_val)
 # it, so random numbers from NumPy would be drawn once and stay; `keras.random` draws anew in
 # each step, from a `SeedGenerator` that the layer makes in `__init__` and keeps. And
 # `ops.shape(x)` gives the shape even where the size of the batch is not known beforehand.
+# (`ops.where(condition, a, b)` takes `a` where the condition holds and `b` elsewhere, as
+# `np.where` does.)
 
 
 # %% tags=["exercise"]
