@@ -350,7 +350,10 @@ print(
 above_pca = np.array(history.history["val_loss"]) / pca_16 - 1
 plots.curves(
     None,
-    {"linear autoencoder": np.maximum(above_pca, 1e-6), "1 %": 0.01},
+    {
+        "linear autoencoder": np.maximum(above_pca, 1e-6),
+        "1 %": 0.01,
+    },  # for the logarithm
     xlabel="epoch",
     ylabel="validation MSE / PCA's - 1",
     title="How far the small steps are from PCA's error",
@@ -1748,10 +1751,12 @@ for size in (64, 200):
         kind: evaluation.mse(x, evaluation.pca_reconstruct(pca, x, size, clip=(0, 1)))
         for kind, x in unlike.items()
     }
-copy_errors["average image"] = {
-    kind: evaluation.mse(x, np.broadcast_to(average_image, x.shape))
-    for kind, x in unlike.items()
-}
+silly = {"average image": average_image, "black sheet": 0.0, "grey sheet": 0.5}
+for name, answer in silly.items():  # they ignore their input
+    copy_errors[name] = {
+        kind: evaluation.mse(x, np.broadcast_to(answer, x.shape))
+        for kind, x in unlike.items()
+    }
 
 
 def probe(encode):
@@ -1781,6 +1786,11 @@ def untrained_deep(seed):
     ).encode
 
 
+def untrained_linear(seed):
+    keras.utils.set_random_seed(seed)
+    return models.dense_autoencoder(image_shape, (), latent_dim=32).encode
+
+
 def pca_code(x):
     return pca.transform(x.reshape(len(x), n_pixels))[:, :32]
 
@@ -1791,6 +1801,7 @@ probes["deep, 30 values"] = probe(record_model.encode)
 probes["pixels"] = probe(lambda x: x)
 probes["PCA, 32"] = probe(pca_code)
 for name, encoders in {
+    "untrained linear, 32": [untrained_linear(seed) for seed in seeds],
     "untrained deep, 30": [untrained_deep(seed) for seed in seeds],
     "untrained ReLU, 32": [untrained_relu(32, seed) for seed in seeds],
     "untrained ReLU, 1,024": [untrained_relu(1_024, seed) for seed in seeds],
@@ -1835,14 +1846,19 @@ print(f"MSE of the others, if those inputs are set to 0: {silenced_error:.4f}")
 
 # %%
 unusual = np.concatenate([overlaid[:2], flipped[:2], shuffled[:2], 1 - x_test[:2]])
+drawn = {
+    name: np.clip(autoencoder.reconstruct(unusual), 0, 1)
+    for name, autoencoder in {**copiers, "deep, 30 values": record_model}.items()
+}
+size = min(200, pca.n_components_)
+drawn[f"PCA, {size}"] = evaluation.pca_reconstruct(pca, unusual, size, clip=(0, 1))
 rows = {"image": unusual}
-for name, autoencoder in {**copiers, "deep, 30 values": record_model}.items():
-    x_hat = np.clip(autoencoder.reconstruct(unusual), 0, 1)
+for name, x_hat in drawn.items():
     rows[f"{name}\nshuffled: {copy_errors[name]['shuffled']:.3f}"] = x_hat
 plots.image_rows(
     rows,
     column_names=[kind for kind in list(unlike)[1:] for _ in range(2)],
-    title="Unusual images, and what five networks make of them (with test MSE)",
+    title="Unusual images, and what six models make of them (MSE on shuffled images)",
 )
 plt.show()
 
@@ -1851,18 +1867,19 @@ plt.show()
 # - The wide linear network reconstructs overlaid and flipped digits, too, with next to no error.
 #   But a low error on such images is not enough to call it a copier: overlaid and flipped digits
 #   consist of strokes, as digits do, and PCA with 200 values, which cannot copy, has a low error
-#   on them as well. The shuffled images have no strokes. On them all models that have to squeeze
-#   an image through few values do badly. With at most 64 values the error is above three quarters
-#   of the average image's, and that of the deep network is even higher than the average image's.
-#   PCA with 200 components still has more than half of the average image's error, and the wide
-#   linear network an eighth. It copies, and its low error on digits says nothing about digits.
+#   on them as well. The shuffled images have no strokes. On them every model with fewer
+#   values than pixels does badly: with at most 64 values its error is above three quarters of that
+#   of a black sheet, and the deep network's is higher than a black sheet's. PCA with 200 components
+#   still has more than half of a black sheet's error, and the wide linear network about an eighth.
+#   It copies, and its low error on digits says nothing about digits.
 # - The wide code with the ReLU is no such copier, at least not after this training: on shuffled
 #   images its error is above that of PCA with 200 values, and on negatives it is no better than the
-#   average image, where a plain grey would be far better. Room enough to copy is not the same
+#   average image, where a grey sheet would be far better. Room enough to copy is not the same
 #   as copying. (One seed and one rate; whether the ReLU, the sigmoid or the short training prevents
 #   it we have not separated.)
 # - So this is how to catch a copier: show it images without the structure of those that it was
-#   trained on, and compare it with a model that cannot copy, and with the average image.
+#   trained on, and compare it with a model that cannot copy, and with answers that ignore the
+#   image.
 # - On negatives even the wide linear network's error is far larger. One reason is the pixels that
 #   were black in every training image: an input that is always 0 gives its weights in the encoder
 #   no gradient, so these weights keep their random initial values, and the decoder has learned
@@ -1873,8 +1890,7 @@ plt.show()
 # - From the wide codes a linear probe classifies about as accurately as from the pixels, and
 #   from the narrow ones, with only 30 or 32 values, nearly as accurately. Is it training that
 #   made the digit easy to read? Beside untrained layers and networks with as many values the
-#   narrow ReLU code and the deep code are far ahead. (For the linear codes an untrained linear
-#   layer is missing. Every value was scaled to a variance of 1. All probes learned
+#   narrow codes are far ahead. (Every value was scaled to a variance of 1. All probes learned
 #   from one sample of 2,000 images, so differences of a percentage point mean little.)
 # - Beside PCA they are not ahead: the probe finds hardly more in the deep code than in PCA's.
 # - And the wide code with the ReLU is behind its control: a layer of 1,024 ReLU units that was
@@ -1896,26 +1912,31 @@ for narrow, wide in ((narrow_linear, wide_linear), (narrow_relu, wide_relu)):
         assert wide[kind] < factor * narrow[kind]
 if lesson.on_mnist(images):
     of_average = copy_errors["average image"]
+    of_black = copy_errors["black sheet"]
+    assert of_black["shuffled"] < of_average["shuffled"]
     pca_200 = copy_errors["PCA, 200"]
     for kind in ("digits", "overlaid", "flipped"):
         assert wide_linear[kind] < 0.001
         assert pca_200[kind] < 0.2 * narrow_linear[kind]
-    assert 0.1 < wide_linear["shuffled"] / of_average["shuffled"] < 0.15
-    assert 0.5 < pca_200["shuffled"] / of_average["shuffled"] < 0.7
+    assert 0.1 < wide_linear["shuffled"] / of_black["shuffled"] < 0.15
+    assert 0.5 < pca_200["shuffled"] / of_black["shuffled"] < 0.7
     for name in ("linear, 32", "ReLU and sigmoid, 32", "deep, 30 values", "PCA, 64"):
-        assert copy_errors[name]["shuffled"] > 0.75 * of_average["shuffled"]
-    assert copy_errors["deep, 30 values"]["shuffled"] > of_average["shuffled"]
+        assert copy_errors[name]["shuffled"] > 0.75 * of_black["shuffled"]
+    assert copy_errors["deep, 30 values"]["shuffled"] > of_black["shuffled"]
     assert wide_relu["shuffled"] > pca_200["shuffled"]
-    grey = evaluation.mse(1 - x_test, np.full_like(x_test, 0.5))
-    assert grey < 0.5 * wide_relu["negatives"]
+    of_grey = copy_errors["grey sheet"]
+    assert of_grey["negatives"] < 0.5 * wide_relu["negatives"]
     assert wide_relu["negatives"] > 0.97 * of_average["negatives"]
     for name in ("linear, 1,024", "ReLU and sigmoid, 1,024"):
         assert abs(probes[name] - probes["pixels"]) < 0.02
-    untrained = max(probes["untrained ReLU, 32"], probes["untrained deep, 30"])
+    untrained = max(
+        probes["untrained ReLU, 32"],
+        probes["untrained linear, 32"],
+        probes["untrained deep, 30"],
+    )
     for name in ("linear, 32", "ReLU and sigmoid, 32", "deep, 30 values"):
         assert probes[name] > probes["pixels"] - 0.03
-        if name != "linear, 32":
-            assert probes[name] > untrained + 0.1
+        assert probes[name] > untrained + 0.1
         assert abs(probes[name] - probes["PCA, 32"]) < 0.015
     assert max(probes.values()) == probes["untrained ReLU, 1,024"]
     assert wide_linear["negatives"] > 1000 * wide_linear["flipped"]
