@@ -70,7 +70,7 @@ budget = lesson.budget(
         seeds=(1, 2, 3),
     ),
     quick=dict(
-        n_train=3_000,
+        n_train=2_000,
         epochs=20,
         peaks=(5e-3,),
         decoder_peaks=(2e-2,),

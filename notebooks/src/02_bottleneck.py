@@ -97,20 +97,21 @@ budget = lesson.budget(
         trial_epochs=12,
         design_peaks=(1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2, 4.8e-2),
         copier_epochs=8,
+        n_probe=2_000,
     ),
     quick=dict(
-        n_train=2_500,
-        n_sweep=2_000,
+        n_train=2_000,
+        n_sweep=1_500,
         n_part=2_000,
-        n_change=2_000,
+        n_change=1_000,
         linear_epochs=40,
         seeds=(1,),
         code_sizes=(8, 64),
         shown_sizes=(8,),
-        size_epochs=10,
+        size_epochs=8,
         changes=1,
-        change_epochs=8,
-        record_epochs=8,
+        change_epochs=6,
+        record_epochs=6,
         rate=1e-3,  # with so few steps a larger rate was unstable
         memory_steps=400,
         memory_seeds=(1,),
@@ -119,7 +120,8 @@ budget = lesson.budget(
         noise=(0.3,),
         trial_epochs=10,
         design_peaks=(3e-3,),
-        copier_epochs=6,
+        copier_epochs=5,
+        n_probe=500,
     ),
 )
 
@@ -1760,10 +1762,10 @@ for name, answer in silly.items():  # they ignore their input
 
 
 def probe(encode):
-    """Accuracy of a linear probe that has learned from 2,000 codes."""
+    """Accuracy of a linear probe that has learned from some of the training codes."""
     if not images.class_names:
         return np.nan  # these images have no labels
-    z, y = encode(x_train[:2_000]), images.y_train[:2_000]
+    z, y = encode(x_train[: budget.n_probe]), images.y_train[: budget.n_probe]
     penalties = (1.0, 10.0, 100.0, 1000.0)
     # The weight of the penalty is chosen on the last quarter of them.
     cut = len(z) * 3 // 4
@@ -1795,16 +1797,15 @@ def pca_code(x):
     return pca.transform(x.reshape(len(x), n_pixels))[:, :32]
 
 
-seeds = (1, 2, 3)
 probes = {name: probe(autoencoder.encode) for name, autoencoder in copiers.items()}
 probes["deep, 30 values"] = probe(record_model.encode)
 probes["pixels"] = probe(lambda x: x)
 probes["PCA, 32"] = probe(pca_code)
 for name, encoders in {
-    "untrained linear, 32": [untrained_linear(seed) for seed in seeds],
-    "untrained deep, 30": [untrained_deep(seed) for seed in seeds],
-    "untrained ReLU, 32": [untrained_relu(32, seed) for seed in seeds],
-    "untrained ReLU, 1,024": [untrained_relu(1_024, seed) for seed in seeds],
+    "untrained linear, 32": [untrained_linear(seed) for seed in budget.seeds],
+    "untrained deep, 30": [untrained_deep(seed) for seed in budget.seeds],
+    "untrained ReLU, 32": [untrained_relu(32, seed) for seed in budget.seeds],
+    "untrained ReLU, 1,024": [untrained_relu(1_024, seed) for seed in budget.seeds],
 }.items():
     probes[name] = np.mean([probe(encode) for encode in encoders])
 

@@ -77,22 +77,26 @@ budget = lesson.budget(
         seeds=(1, 2, 3),
         n_histogram=10_000,
         n_rate=1_000,
+        n_steps=20,
+        n_halvings=12,
     ),
     quick=dict(
-        n_train=2_500,
-        lecture_epochs=6,
+        n_train=1_200,
+        lecture_epochs=8,
         lecture_batch_size=32,
-        n_trial=1_000,
+        n_trial=500,
         trial_epochs=4,
         trial_peak=2e-3,
         peaks=(2e-3,),
         more_tuning=(dict(peak=2e-3, dropout=0.1),),
         dense_units=((512, 256),),
-        epochs=6,
+        epochs=5,
         batch_size=32,
         seeds=(1,),
-        n_histogram=1_500,
-        n_rate=200,
+        n_histogram=800,
+        n_rate=100,
+        n_steps=8,
+        n_halvings=5,
     ),
 )
 
@@ -2022,10 +2026,9 @@ class Curve:
 
 
 def curve_of(codec):
-    """The curve of a codec with a quantiser, over 20 steps."""
-    coded = [
-        codec.at(step) for step in codec.z_train.std() * np.geomspace(0.06, 10, 20)
-    ]
+    """The curve of a codec with a quantiser, over a range of steps."""
+    steps = codec.z_train.std() * np.geomspace(0.06, 10, budget.n_steps)
+    coded = [codec.at(step) for step in steps]
     return Curve(
         [rate for rate, _ in coded], [evaluation.mse(x_rate, x) for _, x in coded]
     )
@@ -2114,7 +2117,7 @@ lesson.Table(
 def near_rate(codec, wanted):
     """The reconstructions with the step whose rate is nearest to the one wanted."""
     low, high = 0.01 * codec.z_train.std(), 200 * codec.z_train.std()
-    for _ in range(12):  # halve the interval, on a logarithmic scale
+    for _ in range(budget.n_halvings):  # of the interval, on a logarithmic scale
         step = np.sqrt(low * high)
         rate, x_hat = codec.at(step)
         if rate > wanted:
