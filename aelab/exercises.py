@@ -18,6 +18,7 @@ __all__ = [
     "check_epochs_trained",
     "check_gain_and_offset",
     "check_join",
+    "check_layer_cost",
     "check_learning_rate",
     "check_line_angle",
     "check_lopsided",
@@ -421,8 +422,8 @@ def check_transposed_row(transposed_row):
                 "it by np.zeros(length), without int."
             )
         raise
-    except ValueError as error:
-        if "broadcast" in str(error):
+    except (IndexError, ValueError) as error:
+        if "broadcast" in str(error) or "out of bounds" in str(error):
             return (
                 "A copy of the kernel does not fit into its place: for 4 values, a "
                 "kernel of 3 and a stride of 2, where does the last copy end, and how "
@@ -502,7 +503,12 @@ def check_average_bits(average_bits):
         return "average_bits should be a function: def average_bits(seen, symbols)."
     seen = np.array([0, 0, 0, 0, 0, 1, 1, 1, -2, 3])
     symbols = np.array([1, -2, 0, 3, 1, 3])
-    received = average_bits(seen.copy(), symbols.copy())
+    try:
+        received = average_bits(seen.copy(), symbols.copy())
+    except ValueError as error:
+        if "negative" in str(error):
+            return "Symbols may be negative, and np.bincount cannot count these."
+        raise
     if received is None:
         return None
     if np.ndim(received):
@@ -569,7 +575,7 @@ def check_receptive_field(receptive_field):
     received = receptive_field(list(convolutions))
     if received is None:
         return None
-    if not _is_integer(received):
+    if not _is_whole(received):
         return f"It should return a number of pixels. It returns {received!r}."
     right = 1 + 2 * 1 + 3 * 2 + 8 * 6
     spread = (
@@ -616,6 +622,70 @@ def check_receptive_field(receptive_field):
         )
     if receptive_field([(7, 4)]) != 7 or receptive_field([(3, 2), (3, 2)]) != 7:
         return "It is right for three layers, but not for one layer, or for two."
+    return True
+
+
+def check_layer_cost(layer_cost):
+    """Whether a function counts a convolution's weights and its arithmetic. Lesson 03.
+
+    Args:
+        layer_cost: Function of the height and the width of the image, the numbers of
+            input and output channels, the side of the kernel and the stride.
+
+    Returns:
+        True; None if the function returns None; or a sentence on the likely mistake.
+    """
+    if not callable(layer_cost):
+        return (
+            "layer_cost should be a function: "
+            "def layer_cost(height, width, n_in, n_out, size, stride)."
+        )
+    call = "layer_cost(27, 20, n_in=3, n_out=8, size=5, stride=2)"
+    received = layer_cost(27, 20, n_in=3, n_out=8, size=5, stride=2)
+    if received is None:
+        return None
+    if np.shape(received) != (2,) or not all(_is_whole(number) for number in received):
+        return (
+            "It should return two whole numbers: the weights and the multiplications. "
+            f"{call} returns {received!r}."
+        )
+    weights, multiplications = received
+    kernels = 5 * 5 * 3 * 8
+    places = 14 * 10
+    of_weights = {
+        kernels: "Each output channel has a bias as well.",
+        kernels + 1: "There is a bias for each output channel, not one for the layer.",
+        kernels + 3: "There is a bias for each output channel, not for each input.",
+        5 * 5 * 8
+        + 8: "A kernel is a block: it is as deep as there are input channels.",
+        5 * 5 * 3 + 1: "That is one block: there is one for each output channel.",
+        5 * 3 * 8 + 8: "A kernel of side 5 has 5 x 5 weights for each input channel.",
+        (kernels + 8) * places: "The weights are shared: count them once.",
+    }
+    if weights != kernels + 8:
+        return of_weights.get(
+            int(weights),
+            f"{call} should give {kernels + 8} weights, and gives {weights}.",
+        )
+    of_arithmetic = {
+        (kernels + 8)
+        * places: "A bias is added, not multiplied: leave the biases out.",
+        kernels * 27 * 20: "With a stride of 2 the window stops at fewer places.",
+        kernels * 13 * 10: "27 pixels with a stride of 2 are 14 places: round up.",
+        kernels * 27 * 20 // 2: "The stride counts for the rows and for the columns.",
+        kernels: "Each weight is used at every place of the map.",
+        kernels * 23 * 16: 'With padding="same" the window stops at the border, too.',
+        kernels * 12 * 8: 'With padding="same" the window stops at the border, too.',
+        places * 8: "Each value of the map is a sum of 5 x 5 x 3 products.",
+    }
+    if multiplications != kernels * places:
+        return of_arithmetic.get(
+            int(multiplications),
+            f"{call} should give {kernels * places:,} multiplications, and gives "
+            f"{multiplications:,}.",
+        )
+    if tuple(layer_cost(28, 28, n_in=1, n_out=16, size=3, stride=1)) != (160, 112_896):
+        return "It is right for one layer, but not for one of stride 1."
     return True
 
 
@@ -1017,6 +1087,12 @@ def check_best_answer(best_answer):
 def _name_of(activation):
     """What an activation is called: a function, or a layer such as `ReLU()`."""
     return getattr(activation, "__name__", type(activation).__name__).lower()
+
+
+def _is_whole(value):
+    """Whether a value is one whole number, of whatever type."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_number and float(value).is_integer()
 
 
 def _is_integer(value):

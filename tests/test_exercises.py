@@ -375,6 +375,14 @@ def transposed(values, kernel, stride, add=True):
     return row
 
 
+def one_by_one(values, kernel, stride):
+    row = np.zeros(8)
+    for i, value in enumerate(values):
+        for j, weight in enumerate(kernel):
+            row[i * stride + j] += value * weight
+    return row
+
+
 def stamped(values, kernel, stride, row):
     """Copies of the kernel, added to a row that may be too short or of integers."""
     for i, value in enumerate(values):
@@ -404,6 +412,7 @@ def length_3_written_in(values, kernel, stride):
         (lambda v, k, s: transposed(v, k, 2), "use the length"),
         (lambda v, k, s: stamped(v, k, s, np.zeros(9, int)), "integers only"),
         (lambda v, k, s: stamped(v, k, s, np.zeros(8)), "does the last copy end"),
+        (one_by_one, "does the last copy end"),
         (lambda v, k, s: np.append(transposed(v, k, 1), [0] * 3), "one place"),
         (lambda v, k, s: transposed(v, np.ones_like(k), s), "not the value alone"),
         (
@@ -444,6 +453,7 @@ def cost(seen, symbols):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
+        (lambda seen, symbols: np.bincount(seen)[symbols].mean(), "bincount"),
         (lambda seen, symbols: cost(seen, symbols).mean() * np.log(2), "nats"),
         (lambda seen, symbols: cost(seen, symbols).sum(), "sum"),
         (lambda seen, symbols: cost(seen, seen).mean(), "entropy of `seen`"),
@@ -561,7 +571,58 @@ def test_the_receptive_field_is_that_of_a_gradient():
 
     assert exercises.check_receptive_field(field) is True
     assert exercises.check_receptive_field(measure) is True
+    assert exercises.check_receptive_field(lambda c: np.float64(field(c))) is True
     assert exercises.check_receptive_field(lambda convolutions: None) is None
+
+
+def layer_cost(height, width, n_in, n_out, size, stride, *, bias=True, up=np.ceil):
+    kernels = size * size * n_in * n_out
+    places = up(height / stride) * up(width / stride)
+    return kernels + n_out * bias, kernels * places
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda *a, **b: layer_cost(*a, **b, bias=False), "a bias as well"),
+        (lambda *a, **b: layer_cost(*a, **b, up=np.floor), "round up"),
+        (lambda h, w, n_in, n_out, size, stride: (601, 0), "one for the layer"),
+        (lambda h, w, n_in, n_out, size, stride: (603, 0), "not for each input"),
+        (lambda h, w, n_in, n_out, size, stride: (208, 0), "as deep as"),
+        (lambda h, w, n_in, n_out, size, stride: (76, 0), "for each output channel"),
+        (lambda h, w, n_in, n_out, size, stride: (128, 0), "5 x 5 weights"),
+        (lambda h, w, n_in, n_out, size, stride: (608 * 140, 0), "shared"),
+        (lambda h, w, n_in, n_out, size, stride: (7, 0), "should give 608 weights"),
+        (lambda h, w, n_in, n_out, size, stride: (608, 608 * 140), "biases out"),
+        (lambda h, w, n_in, n_out, size, stride: (608, 600 * h * w), "fewer places"),
+        (
+            lambda h, w, n_in, n_out, size, stride: (608, 600 * h * w / stride),
+            "rows and for the columns",
+        ),
+        (lambda h, w, n_in, n_out, size, stride: (608, 600), "every place"),
+        (lambda h, w, n_in, n_out, size, stride: (608, 600 * 12 * 8), "the border"),
+        (lambda h, w, n_in, n_out, size, stride: (608, 140 * 8), "products"),
+        (lambda h, w, n_in, n_out, size, stride: (608, 1), "should give 84,000"),
+        (lambda h, w, n_in, n_out, size, stride: (608, 84_000), "of stride 1"),
+        (lambda h, w, n_in, n_out, size, stride: 608, "two whole numbers"),
+        (lambda h, w, n_in, n_out, size, stride: (608, 84_000.5), "two whole numbers"),
+        (84_000, "function"),
+    ],
+)
+def test_wrong_costs_of_a_layer_are_named(answer, said):
+    assert said in exercises.check_layer_cost(answer)
+
+
+def test_the_cost_of_a_layer_is_that_of_keras():
+    layer = keras.layers.Conv2D(8, 5, strides=2, padding="same")
+    layer.build((None, 27, 20, 3))
+    n_weights, multiplications = layer_cost(27, 20, 3, 8, 5, 2)
+    assert n_weights == layer.count_params()
+    places = np.prod(layer.compute_output_shape((None, 27, 20, 3))[1:3])
+    assert multiplications == np.prod(layer.kernel.shape) * places
+    assert exercises.check_layer_cost(layer_cost) is True
+    assert exercises.check_layer_cost(lambda *a, **b: list(layer_cost(*a, **b))) is True
+    assert exercises.check_layer_cost(lambda *a, **b: None) is None
 
 
 def whiten(x, white):
