@@ -8,8 +8,9 @@
 # is built for this should need fewer weights, or make fewer errors, or both. Networks
 # of this kind are used to compress images, to clean photographs and to recognise what
 # they show. In this lesson you build a ***convolutional autoencoder*** with a code that is
-# smaller than the image, and compare it with a dense network that was tuned as well, and with
-# PCA, JPEG and plain pixels at the same number of bits.
+# smaller than the image, and compare it with a dense network that was tuned with the same care, and
+# with PCA, JPEG and plain pixels at the same number of bits. (Some of its models and settings are
+# those of the lecture notes that this course began with; we call them *the lecture's*.)
 #
 # **You will** build a convolutional autoencoder, which looks at an image through small
 # windows, measure how much its error depends on neighbouring pixels, and compress digits to a
@@ -110,12 +111,12 @@ n_pixels = x_train[0].size
 average_image = x_train.mean(axis=0)
 
 # %% [markdown]
-# Here are some images, as they are and with their pixels shuffled, and the first network of
-# this lesson. You read the drawing as in lesson 01, from left to right; what its layers do
-# comes in the next sections. Look at the box marked *code*: is it smaller than the image? We
-# come back to this, and then build a network whose code is. (A taller box passes on more
-# values. The heights follow the logarithm, and each figure has its own scale, so read the
-# shapes below the boxes.)
+# Here are some images, as they are and with their pixels shuffled, and the first network of this
+# lesson. You read the drawing as in lesson 01, from left to right; what its layers do, and why
+# the decoder has one of each kind, comes in the next sections. Look at the box marked *code*: is
+# it smaller than the image? We come back to this, and then build a network whose code is smaller.
+# (A taller box passes on more values. The heights follow the logarithm, and each figure has its
+# own scale, so read the shapes below the boxes.)
 
 
 # %%
@@ -165,8 +166,8 @@ plt.show()
 # layer ***shares*** its weights among all places, so what it has learned about a stroke
 # in one corner it knows in all others.
 #
-# The figure shows one step. In these drawings of numbers a darker square has a larger number,
-# whatever its sign. In images of digits it is the other way round, 1 is white; and *brighter*
+# The figure shows one step. In these drawings of numbers a darker square has a larger absolute
+# value. In images of digits it is the other way round, 1 is white; and *brighter*
 # always means a larger number.
 
 
@@ -274,7 +275,7 @@ print(
 # **What to notice**
 # - On MNIST the left sides of the strokes light up in the second row, the right sides in
 #   the third. Horizontal strokes nearly vanish: the top and the bottom of the 0 are
-#   missing, and of the sloping bar of the 5 a faint trace is left.
+#   missing, and only a faint trace is left of the 5's sloping bar.
 # - The last row has a quarter of the numbers, and the strokes are still there.
 #
 # In Keras this is the layer `Conv2D`. Given our kernel, it returns our numbers.
@@ -425,11 +426,11 @@ print(f"<A x, z> = {in_map:.3f}   <x, A^T z> = {in_image:.3f}")
 assert np.isclose(in_map, in_image, atol=1e-3)
 
 # %% [markdown]
-# **Exercise 1.** Write it by hand in one dimension, for any stride. For each number of the
-# array `values`, `transposed_row(values, kernel, stride)` adds a copy of the array `kernel`,
-# multiplied by that number, to a longer row. Each copy begins `stride` places after the one
-# before. Return the whole row, with nothing cut off. Find out on paper first how long it is.
-# When it is accepted, compare `transposed_row(np.array([1, 2]), row_kernel, 2)` with
+# **Exercise 1.** Write the transposed convolution by hand in one dimension, for any stride. For
+# each number of the array `values`, `transposed_row(values, kernel, stride)` adds a copy of the
+# array `kernel`, multiplied by that number, to a longer row. Each copy begins `stride` places
+# after the one before. Return the whole row, with nothing cut off. Find out on paper first how
+# long it is. When it is accepted, compare `transposed_row(np.array([1, 2]), row_kernel, 2)` with
 # `A.T @ np.array([1, 2])`.
 
 
@@ -497,10 +498,11 @@ assert set(np.unique(resized[1:-1, 1:-1])) == {9}
 #
 # One kernel finds one kind of feature. How does a layer find many? It has many kernels, and
 # each of them gives a feature map of its own, which is called a ***channel***. From the second
-# layer on, a window reads all channels that come in. So its kernel is no longer a square but a
-# block, as deep as there are channels: with three channels it has 3 x 3 x 3 weights, and one
+# layer on, a window reads all ***input channels***. So its kernel is no longer a square but a
+# block, as deep as there are input channels: with three of them it has 3 x 3 x 3 weights, and one
 # bias. The figure shows one step of such a block. It still gives one number for each place, and
-# so one channel; a layer has as many blocks as channels go out.
+# so one channel. A layer has one such block, also called a ***filter***, for each ***output
+# channel***; Keras's argument `filters` is their number.
 
 # %%
 figure, ax = plt.subplots(figsize=(8, 3.4), layout="constrained")
@@ -532,8 +534,8 @@ for k in (1, 2, 3):
     ax.plot([8.6 + k, 8.6 + k], [0.4, 4.4], color="0.8", linewidth=0.8)
     ax.plot([8.6, 12.6], [0.4 + k, 0.4 + k], color="0.8", linewidth=0.8)
 ax.add_patch(plt.Rectangle((9.6, 2.4), 1, 1, facecolor="C1", edgecolor="C1", lw=2))
-ax.text(2.4, -0.45, "three channels come in", ha="center")
-ax.text(10.6, -0.45, "one channel goes out", ha="center")
+ax.text(2.4, -0.45, "three input channels", ha="center")
+ax.text(10.6, -0.45, "one output channel", ha="center")
 ax.set(xlim=(-0.2, 12.8), ylim=(-0.8, 5.2), aspect="equal")
 ax.set_title("One block of weights reads all channels at once")
 ax.axis("off")
@@ -545,8 +547,8 @@ plots.describe(
 plt.show()
 
 # %% [markdown]
-# If $n$ runs through the channels that come in and $m$ through those that go out, the formula
-# above becomes
+# If $n$ runs through the input channels and $m$ through the output channels, the formula above
+# becomes
 #
 # $$y_{r,c,m} = b_m + \sum_i \sum_j \sum_n k_{i,j,n,m}\; x_{s r + i,\; s c + j,\; n}$$
 #
@@ -615,13 +617,14 @@ lesson.Table(
 # With the natural logarithm its unit is the ***nat***. For a white pixel only the first
 # term counts, for a black one only the second. A grey pixel counts partly as each, and then
 # no prediction has a loss of 0. The derivative of this pixel's term with respect to
-# $\hat x_i$ is $(\hat x_i - x_i) / (\hat x_i (1 - \hat x_i))$. It is negative below $x_i$ and
+# $\hat x_i$ is $-x_i / \hat x_i + (1 - x_i) / (1 - \hat x_i)$, which is
+# $(\hat x_i - x_i) / (\hat x_i (1 - \hat x_i))$. It is negative below $x_i$ and
 # positive above, so the loss is lowest at $\hat x_i = x_i$. For $x_i = 0.5$ it is
 # $\log 2 \approx 0.69$ there. So this loss has a ***lower bound***, the loss of a perfect
 # copy, which is called the ***entropy*** of the pixels, if each is read as the probability
 # of a white dot. No model can go below it.
 #
-# > **Predict.** Where is the loss of a pixel of 0.2 lowest, and about how high is it there?
+# > **Predict.** About how high is the loss of a pixel of 0.2 where it is lowest?
 # > MNIST is nearly black and white. What is the loss of a perfect copy: 0, 0.06, or 0.2 nats
 # > per pixel?
 
@@ -779,14 +782,24 @@ kernels = np.concatenate(  # shape (3, 3, channels, 16 + 16)
 plots.weights(
     kernels.reshape(-1, kernels.shape[-1]),
     (3, 3, image_shape[-1]),
-    title="Kernels of the first layer: 16 trained ones, and 16 untrained (last two rows)",
+    title="Kernels of the first layer: trained (rows 1, 2), and before it (rows 3, 4)",
 )
 plt.show()
+trained, untrained = np.split(kernels.reshape(-1, kernels.shape[-1]), 2, axis=-1)
+alike = np.array(
+    [np.corrcoef(*pair)[0, 1] for pair in zip(trained.T, untrained.T, strict=True)]
+)
+n_alike = np.sum(alike > 0.7)
+print(
+    f"correlation above 0.7 with its own start: {n_alike} of {len(alike)} kernels, "
+    f"median correlation {np.median(alike):.2f}"
+)
 
 # %% [markdown]
 # Red weights are positive, blue ones negative. Some trained kernels look like edges in one
-# direction or another. But so may nine random numbers, as the last two rows show, so a glance at
-# kernels does not tell what was learned. Kernels of
+# direction or another. But compare each of them with the one two rows below it, which is the same
+# kernel before the training: most have kept their pattern. So what looks like a learned edge was
+# often there at the start, and a glance at kernels does not tell what was learned. Kernels of
 # later layers are blocks and cannot be seen like this. But we can ask which
 # parts of the images a channel responds to most strongly. One value of the second layer
 # looks at 3 x 3 values of the first, and each of those at 3 x 3 pixels. The part of
@@ -794,10 +807,6 @@ plt.show()
 # one dimension for two layers of stride 2. The windows of the first layer lie two pixels
 # apart, so three of them cover 2 + 2 + 3 = 7 pixels. For the three layers of the lecture's
 # encoder the receptive fields have sides of 3, 7 and 15 pixels.
-#
-# > **Predict.** What will the strongest patches of one channel have in common, in the
-# > first layer and in the third? And what would you see in a network that was never
-# > trained?
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
@@ -821,6 +830,11 @@ plots.describe(
     "the first, and these read seven pixels.",
 )
 plt.show()
+
+# %% [markdown]
+# > **Predict.** What will the strongest patches of one channel have in common, in the
+# > first layer and in the third? And what would you see in a network that was never
+# > trained?
 
 
 # %%
@@ -871,8 +885,9 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The eight patches of a row resemble each other. In the first layer they show edges or corners
-#   of strokes, in the second pieces of strokes, in the third longer strokes and parts of digits.
+# - In some rows the eight patches are much alike, in others hardly. In the first layer they show
+#   edges or corners of strokes, in the second mostly pieces of strokes (one channel prefers a
+#   nearly black patch with a bright corner), in the third longer strokes and parts of digits.
 #   (Channels that respond to hardly any image are left out.)
 # - The rows of the untrained network show the same kinds of things, and some of them are as
 #   uniform. A kernel of random weights has preferred patterns, too, and a window of 15 pixels
@@ -880,6 +895,10 @@ plt.show()
 #   what a layer *can* see; two channels cannot tell what training has added.
 # - It would be wrong to read from such a figure that the network has found out what
 #   digits are made of.
+
+# %%
+if lesson.on_mnist(images):
+    assert n_alike > 0.8 * len(alike)
 
 # %% [markdown]
 # **Exercise 2.** Write `receptive_field(convolutions)` for a list of pairs
@@ -932,10 +951,11 @@ plt.show()
 # training runs, because what suits a short training need not suit a long one. (They would take
 # long, so their results come from the package's records, as in lesson 01, unless you change
 # something.) Then the best shape and the convolutional network get a second round: a still larger
-# peak, and two remedies against overfitting. What has the lowest error on validation images is
-# kept, and trained from two more seeds. Last, we add a second dense network that has as many
-# weights as the convolutional one; it takes over the first one's settings. All models have the
-# activation SiLU (lesson 02) and are trained by the squared error, by which they are judged.
+# peak, and two remedies against overfitting. We keep the setting with the lowest error on
+# validation images, and train it from two more seeds. Last, we add a second dense network that
+# has as many weights as the convolutional one; it takes over the first one's settings. All models
+# have the activation SiLU (lesson 02) and are trained by the squared error, by which they are
+# judged.
 #
 # Networks differ in size in two ways: in the number of their weights, and in the
 # arithmetic for each image. In a Dense layer every weight is used once. In a
@@ -944,6 +964,39 @@ plt.show()
 # multiplications, which is the same number without the biases. The first layer, for example, has
 # 3 x 3 x 16 = 144 weights besides its biases and uses them at 14 x 14 places: 28,224
 # multiplications for each image.
+
+# %% [markdown]
+# **Exercise 3.** Count both for any `Conv2D` with `padding="same"`. Write
+# `layer_cost(height, width, n_in, n_out, size, stride)` for an image of `height` x `width` pixels,
+# with `n_in` input and `n_out` output channels and kernels of `size` x `size`. Return two integers:
+# the number of weights, biases included, and the number of multiplications for one image. The sides
+# need not be multiples of the stride. When it is accepted, use it on the three layers of the
+# lecture's encoder: which has the most weights, and which does the most arithmetic?
+
+
+# %% tags=["exercise"]
+def layer_cost(height, width, n_in, n_out, size, stride):
+    return None  # your code here
+
+
+# %% tags=["solution"]
+def layer_cost(height, width, n_in, n_out, size, stride):
+    kernels = size * size * n_in * n_out
+    places = -(-height // stride) * -(-width // stride)  # each rounded up
+    return kernels + n_out, kernels * places
+
+
+# %% tags=["nbval-check-output"]
+lesson.check(3, layer_cost, exercises.check_layer_cost)
+
+# %% tags=["solution"]
+print(layer_cost(28, 28, 1, 16, size=3, stride=2))
+print(layer_cost(14, 14, 16, 32, size=3, stride=2))
+print(layer_cost(7, 7, 32, 64, size=3, stride=1))
+
+# %% [markdown] tags=["solution"]
+# The third layer has most of both: its map is the smallest, but it has the most channels on either
+# side.
 
 
 # %%
@@ -1287,10 +1340,10 @@ plt.show()
 # %% [markdown]
 # **What to notice**
 # - All networks have a far lower error than PCA, and the
-#   convolutional one the lowest, by more than the seeds differ. (Its own seeds differ much more
-#   than those of the dense networks. The figures of images show the first seed; its place among
-#   the three, the table tells.) It has a quarter of the weights of the dense network. A dense
-#   network with as many weights as the convolutional one falls further behind.
+#   convolutional one the lowest, by more than the seeds differ. (Its seeds differ much more than
+#   those of the large dense network. The figures of images show the first seed, and the last table
+#   says where it lies among the three.) It has a quarter of the weights of the dense network. A
+#   dense network with as many weights as the convolutional one falls further behind.
 # - But the convolutional network does more arithmetic, since its weights are used at many
 #   places. With about as much arithmetic the dense network comes nearer, and does not catch
 #   up.
@@ -1301,12 +1354,12 @@ plt.show()
 #   every seed.
 # - By eye the two networks can hardly be told apart; the errors lie along the strokes.
 # - The choice of the rival matters: the three shapes differ more than the two kinds of network
-#   do. The best of them has a single hidden layer; a wider one was not tried and might be better
-#   still, nor was the longer training tuned anew. In one run each, at one peak, weight decay
+#   do. The best of them has a single hidden layer. In one run each, at one peak, weight decay
 #   lowered the error of both, for the convolutional network by little more than its seeds
-#   differ, and dropout raised it; stronger weight decay was not tried. The network with as
-#   many weights as the convolutional one took over settings that were not chosen for it, and it
-#   has a sixth of its arithmetic.
+#   differ, and dropout raised it.
+# - What was not tried: a wider hidden layer, which might be better still; stronger weight decay,
+#   and input noise, lesson 02's best remedy; other settings for the longer training and for the
+#   network with as many weights as the convolutional one, which has a sixth of its arithmetic.
 # - Most of the convolutional network's weights, nine tenths of them, are not in its convolutions.
 #   They are in the two Dense layers around the code.
 # - It would be wrong to conclude that convolutions always win, or by how much. These are
@@ -1329,11 +1382,12 @@ if lesson.on_mnist(images):
         assert tuned["peak 0.005, dropout 0.1"] > tuned["peak 0.005"]
     assert abs(longer_seen - seen_errors["convolutional"].mean()) < 2 * scatter
     assert conv_errors.std(ddof=1) > 5 * dense_errors.std(ddof=1)
+    assert conv_errors.std(ddof=1) > 5 * longer_errors.std(ddof=1)
     assert conv.count_params() < 0.3 * dense.count_params()
     assert multiplications(conv) > 1.5 * multiplications(dense)
 
 # %% [markdown]
-# ### Is it the neighbourhoods?
+# ### Does the lead come from neighbouring pixels?
 #
 # The two networks differ in many ways. To say that the convolutional one profits from
 # neighbourhoods is an explanation, and an explanation can be tested. We put the pixels
@@ -1415,13 +1469,13 @@ plt.show()
 # **What to notice**
 # - The error of the dense network changes by about 1 %. To a Dense layer a fixed order of the
 #   pixels is only another numbering of its weights, so only the random start can make a
-#   difference. The error of the convolutional one is three times as high after the short
-#   training, and more than three times after the long one (settings not tuned again, one seed), a
-#   little below PCA's: on shuffled
-#   pixels its windows look at nine pixels that have little to do with each other. It then falls
-#   far behind the dense network in the long training as well. So its advantage there depends on
-#   the neighbourhoods, or on the sharing of weights, which helps only where all places look
-#   alike: this test does not separate the two.
+#   difference.
+# - The error of the convolutional network is three times as high after the short training. After
+#   the long one (one seed, settings not tuned again) it is more than three times as high, a
+#   little below PCA's and far above the dense network's. On shuffled pixels its windows look at
+#   nine pixels that have little to do with each other.
+# - So its advantage depends on neighbouring pixels, or on the sharing of weights, which helps only
+#   where the same patterns occur in many places. This test does not separate the two.
 # - Without shuffling, the dense network is ahead after the short training, and behind after the
 #   long one. The short one has fewer images, fewer steps and another learning rate, and which
 #   of these counts we have not tested.
@@ -1504,7 +1558,9 @@ if lesson.on_mnist(images):
         assert pooled.mean() - strided.mean() < 2 * standard_error
 
 # %% [markdown]
-# ### Is the grid there?
+# ### Do our networks leave checkerboard artefacts?
+#
+# (You may skip this section: nothing later needs it.)
 #
 # Above we saw what a transposed convolution can do: turn a constant map into a grid. Do our
 # networks do that? We need measures. In a grid with a period of two pixels it matters
@@ -1518,14 +1574,13 @@ if lesson.on_mnist(images):
 # more than others. So we also take their *unevenness*, the largest of their four standard
 # deviations divided by the smallest. It is 1 if all vary alike. For kernels of random weights
 # we expect about 2, because at one of the four groups four copies overlap and at another only
-# one: the variance is four times as large, and the standard deviation twice.
+# one. The variances of independent numbers with mean zero add up, so the variance is four times as
+# large, and the standard deviation twice.
 #
 # In a good reconstruction the digit itself hides a faint grid from both measures. So we apply
 # them to the error $\hat x - x$ as well, and try them out: to the reconstructions of one
 # network we add a grid ourselves, of changing sign, whose squared error is a fifth of the
 # network's.
-#
-# (You may skip this section: nothing later needs it.)
 
 
 # %%
@@ -1654,7 +1709,7 @@ lesson.Table(
 # - After the training neither measure finds more in the reconstructions than in the images. That
 #   alone would prove little: with a faint grid added, the unevenness is hardly higher either.
 #   But in the error it shows: a grid of a fifth of the squared error raises the unevenness
-#   there to more than twice the excess over 1 that the trained networks have by themselves.
+#   there from 1.02 to 1.07.
 #   Resizing, with far less uneven overlaps, has the same 1.02. So we see no sign of such a
 #   grid, and a large one is unlikely. (Short trainings, one seed each.) How the kernels bring
 #   this about we have not examined.
@@ -1715,8 +1770,8 @@ words = {
     "bits": (8.0, 1.4),
     "entropy\ndecoder": (8.0, 0.4),
     "symbols ": (6.8, 0.4),
-    "a value for\neach": (5.3, 0.4),
-    "about z": (3.9, 0.4),
+    "a value for\neach symbol": (5.3, 0.4),
+    "quantised\ncode": (3.9, 0.4),
     "decoder": (2.6, 0.4),
     "reconstruction": (0.9, 0.4),
 }
@@ -1751,7 +1806,7 @@ plots.describe(
     figure,
     "Boxes and words joined by arrows: image, encoder, code, divide by the step and round, "
     "symbols, entropy coder, bits; and back through entropy decoder, symbols, a value "
-    "for each, decoder, to the reconstruction.",
+    "for each symbol, quantised code, decoder, to the reconstruction.",
 )
 plt.show()
 
@@ -1761,7 +1816,7 @@ bits = -np.log2(probabilities)
 print(f"bits of each symbol: {bits}, on average {np.sum(probabilities * bits)}")
 
 # %% [markdown]
-# **Exercise 3.** An entropy coder learns the probabilities from some symbols and is then
+# **Exercise 4.** An entropy coder learns the probabilities from some symbols and is then
 # used for others. Write `average_bits(seen, symbols)` for two arrays of integers, which may be
 # negative: the probability of each symbol is its frequency in `seen`; return how many bits a
 # symbol of `symbols` costs on average. (Every symbol occurs in `seen`.) When both arrays are
@@ -1780,13 +1835,14 @@ def average_bits(seen, symbols):
 
 
 # %% tags=["nbval-check-output"]
-lesson.check(3, average_bits, exercises.check_average_bits)
+lesson.check(4, average_bits, exercises.check_average_bits)
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # The answer to the last question is no: like the loss above, this average is a
 # cross-entropy (in bits; 1 nat is 1.44 bits), and it is lowest if the probabilities are those
 # of `symbols` themselves.
-#
+
+# %% [markdown]
 # For each number of the code we learn the probabilities of its symbols from training
 # images and count what the codes of *validation* images then cost, so that memorising does
 # not help. (A symbol that never occurred in the training images is given a small probability,
@@ -1794,8 +1850,13 @@ lesson.check(3, average_bits, exercises.check_average_bits)
 # count. We count only the bits of the images. The weights of the decoder, the principal
 # components and the tables of probabilities are not counted: we assume that sender and
 # receiver have them already. For a few images they would need far more bits than the images
-# themselves. An ***information rate***, in bits per pixel, means nothing without the error, and the
-# error nothing without the rate, so each codec is a curve over many steps.
+# themselves.
+#
+# We divide the bits of an image by its number of pixels and call the result the ***information
+# rate***, in bits per pixel. At a rate of 0.35, for example, an image of 784 pixels takes 274
+# bits, or 34 bytes; shared among 64 values that is about 4 bits for each. A rate means nothing
+# without the error, and the error nothing without the rate, so each codec is a curve over many
+# steps.
 #
 # The codes of our networks have these rivals:
 #
@@ -1807,15 +1868,15 @@ lesson.check(3, average_bits, exercises.check_average_bits)
 #   pixels.
 # - The **pixels** themselves, rounded and stored, each with its own probabilities.
 # - **Pixels with neighbours**, the same, but the probabilities of a pixel depend on six pixels
-#   beside it. Each pixel is rounded to one of a few levels of grey, and the six are pixels that
-#   the decoder knows by then. This is called ***context modelling***; JBIG, a standard for
-#   scanned black-and-white pages, works like this.
+#   beside it, its *context*. Each pixel is rounded to one of a few levels of grey, and the six
+#   are pixels that the decoder knows by then. This is called ***context modelling***; JBIG, a
+#   standard for scanned black-and-white pages, works like this.
 #
 # Before rounding, we subtract from each code its average over the training images (not for
 # JPEG and the pixels with neighbours). With a very coarse step every symbol is then 0 and
 # costs nothing. What is decoded is the average image for the pixels and PCA, and for a
 # network the image that its decoder makes of the average code. The function
-# `evaluation.code_bits` does what you wrote in exercise 3, for each value of the code.
+# `evaluation.code_bits` does what you wrote in exercise 4, for each value of the code.
 #
 # ### A codec that knows the neighbours
 #
@@ -2000,6 +2061,10 @@ for ax, step in zip(axes, (0.5 * spread, 2 * spread), strict=True):
     ax.hist(one_value, bins=80, color="0.6")
     for symbol in range(symbols.min(), symbols.max()):
         ax.axvline((symbol + 0.5) * step, color="C1", linewidth=1)
+    if step > spread:  # room to write the symbols between the lines
+        height = 0.9 * ax.get_ylim()[1]
+        for symbol in (-1, 0, 1):
+            ax.text(symbol * step, height, str(symbol), ha="center", weight="bold")
     ax.set_title(f"step {step:.2f}: {cost:.1f} bits for this value", fontsize=10)
     ax.set(xlabel="value, less its average", xlim=(-4 * spread, 4 * spread))
 axes[0].set_ylabel("training images")
@@ -2012,8 +2077,14 @@ plots.describe(
 plt.show()
 
 # %% [markdown]
-# > **Predict.** At a third of a bit per pixel, which codec has the lowest error? And at
-# > one bit?
+# ### Which codec has the lowest error at which rate?
+#
+# > **Predict.** Which codec has the lowest error at 0.05, at 0.15 and at 0.35 bits per pixel? (The
+# > table above has one of them near 0.35.)
+#
+# Between two settings of a codec we draw a straight line, because every point on it can be reached:
+# if some of the images are coded with the one setting and the rest with the other, the rate and the
+# error are the averages.
 
 
 # %%
@@ -2086,10 +2157,9 @@ plt.show()
 # %% [markdown]
 # Such a curve is called a ***rate-distortion curve***; *distortion* is the field's word for the
 # error, and from here to the end of this section *rate* means information rate. Curves are
-# compared at equal rates. We read the errors off at several rates. Between two settings we draw
-# a straight line, because that is what can be had: if some of the images are coded with the one
-# setting and the rest with the other, the rate and the error are the averages. (A dash means
-# that none of the settings that we tried reaches so far.)
+# compared at equal rates, so we read the errors off at several rates. (A dash means that none of
+# the settings that we tried reaches so far. Of the two networks with 64 values the table shows
+# the mean and, after ±, the standard deviation over the seeds.)
 
 
 # %%
@@ -2099,15 +2169,26 @@ at_rates = {
     for name, curve in curves.items()
 }
 # Of the networks with 64 values, the average over the seeds.
+errors_of_seeds = {"convolutional, 64": {}, "dense, 64": {}}
 for name, kind in {"convolutional, 64": "convolutional", "dense, 64": "dense"}.items():
     others = [curve_of(network_codec(run.model)) for run in runs[kind][1:]]
     for rate in rates_to_compare:
         of_seeds = [error_at(curve, rate) for curve in (curves[name], *others)]
+        errors_of_seeds[name][rate] = np.array(of_seeds)
         at_rates[name][rate] = np.mean(of_seeds)
 lesson.Table(
     ("validation MSE at (bits per pixel)", *[f"{rate:g}" for rate in rates_to_compare]),
     [
-        (name, *["-" if np.isnan(e) else f"{e:.4f}" for e in errors.values()])
+        (
+            name,
+            *[
+                "-"
+                if np.isnan(error)
+                # One training of a codec without seeds, several of a network.
+                else show(errors_of_seeds.get(name, {}).get(rate, [error]))
+                for rate, error in errors.items()
+            ],
+        )
         for name, errors in at_rates.items()
     ],
 )
@@ -2132,7 +2213,7 @@ rows = {"image": x_rate[:8]}
 
 def add_row(name, rate, x_hat):
     error = evaluation.mse(x_rate, x_hat)
-    rows[f"{name}\n{rate:.2f} bits, MSE {error:.4f}"] = x_hat[:8]
+    rows[f"{name}\n{rate:.2f} bits/pixel,\nMSE {error:.4f}"] = x_hat[:8]
 
 
 for name in ("convolutional, 64", "dense, 64", "PCA, all"):
@@ -2156,8 +2237,8 @@ for name in ("convolutional, 64", "PCA, all"):
     rows[name] = np.stack([x_hat[0] for _, x_hat in found])
 plots.image_rows(
     rows,
-    column_names=[f"{rate:g} bits" for rate in fewer_bits],
-    title="The same digit at ever fewer bits per pixel",
+    column_names=[f"{rate:g}\nbits/pixel" for rate in fewer_bits],
+    title="The same digit at ever fewer bits",
 )
 plt.show()
 
@@ -2166,24 +2247,23 @@ plt.show()
 # - A curve is better the further it lies to the lower left. Of the codecs that we tried, the two
 #   networks lead in a narrow range, from somewhere near 0.1 to 0.17 bits per pixel, where the
 #   first setting of the pixels with neighbours lies. (A context of more neighbours, or smaller
-#   images, might go further down; we have not tried it.) At 0.15 bits the *dense* network is
-#   ahead of the convolutional one by about a tenth, from a quarter of a bit on it is the other
-#   way round. (The figure shows one seed, the table the mean of three.)
-# - Below a tenth of a bit per pixel PCA is ahead. We guess two reasons. The networks were
+#   images, might go further down; we have not tried it.) In this range the *dense* network is ahead
+#   of the convolutional one, by about a tenth at 0.15 bits; from a quarter of a bit on it is the
+#   other way round. (The figure shows one seed, the table the mean of three.)
+# - Below a tenth of a bit per pixel PCA has the lower error, averaged over the images. In the last
+#   figure the network's strokes at 0.05 bits are in part still sharp, in part missing or false (one
+#   digit); PCA's are blurred. We guess two reasons for PCA's lead. The networks were
 #   not trained for so coarse a step. And the values of their codes may depend on each other, which
 #   our coder cannot use because it codes each value by itself.
-# - At 0.05 bits the network's strokes are in part still sharp, in part missing or false (one
-#   digit); PCA's are blurred. Averaged over the images, PCA has the lower error below a tenth of
-#   a bit.
 # - From 0.17 bits on, pixels with neighbours have the lowest error, and at a third of a bit by far:
 #   less than a fifth of the networks' error. (Their last setting that we tried is at 0.4 bits.)
 #   There is no network in this codec. It is the neighbourhoods that do it: with the same
 #   levels, but counted for each place and without neighbours, the pixels need more than twice
 #   as many bits.
-# - At one bit the plain pixels have the lowest error of those that have a setting there. The
-#   pixels with neighbours come within three times of it with less than half a bit. The
-#   networks' curves level off: they have only 64 values, and more bits for each do not help.
-#   Codes of more values were not tried.
+# - At one bit the plain pixels have the lowest error of those that have a setting there. At their
+#   last setting the pixels with neighbours have less than three times that error, with less than
+#   half the bits. The networks' curves level off: they have only 64 values, and more bits for each
+#   do not help. Codes of more values were not tried.
 # - The lecture's map, coded number by number, has a higher error than JPEG at the same rate, and
 #   from half a bit on a far higher one than the pixels. At 0.06 bits it is even worse than the
 #   average image, which needs no bits.
@@ -2200,6 +2280,10 @@ if lesson.on_mnist(images):
     assert pca_at[0.06] < min(conv_at[0.06], dense_at[0.06])
     assert max(conv_at[0.15], dense_at[0.15]) < 0.8 * pca_at[0.15]
     assert dense_at[0.15] < conv_at[0.15] < 1.13 * dense_at[0.15]
+    of_conv, of_dense = (
+        errors_of_seeds[name][0.15] for name in ("convolutional, 64", "dense, 64")
+    )
+    assert of_dense.max() < of_conv.min()
     for rate in (0.25, 0.35):
         assert conv_at[rate] < dense_at[rate]
     assert at_rates["lecture's map"][0.06] > average_error
@@ -2226,11 +2310,11 @@ if lesson.on_mnist(images):
     assert at_rates["JPEG"][1.0] < at_rates["lecture's map"][1.0]
 
 # %% [markdown]
-# ## A failure on purpose: move the image a little
+# ## A failure on purpose: shift the image a little
 #
-# A kernel is used in the same way at all places. Should a digit that is moved by three
-# pixels not be just as easy, then? We move the validation images to the right (what is pushed
-# over the rim is lost) and measure three models: the dense one and the convolutional one with
+# A kernel is used in the same way at all places. Should a digit that is shifted by three
+# pixels not be just as easy, then? We shift the validation images to the right (what is pushed
+# over the border is lost) and measure three models: the dense one and the convolutional one with
 # 64 values, and the lecture's, whose code is a map.
 #
 # > **Predict.** Which of the three errors will grow, and which of them most?
@@ -2238,7 +2322,7 @@ if lesson.on_mnist(images):
 
 # %%
 def shift(x, pixels):
-    """Images moved to the right; black comes in from the left."""
+    """Images shifted to the right; black comes in from the left."""
     moved = np.zeros_like(x)
     moved[:, :, pixels:] = x[:, :, : x.shape[2] - pixels]
     return moved
@@ -2263,18 +2347,20 @@ by_shift = {
 }
 
 # %%
-plots.curves(
+ax = plots.curves(
     shifts,
     {name: errors.mean(axis=0) for name, errors in by_shift.items()},
     xlabel="shift to the right (pixels)",
     ylabel="validation MSE (per pixel)",
-    title=f"Moved images: three codes of 64 values, and a map of {code_size:,}",
+    title=f"Shifted images: three codes of 64 values, and a map of {code_size:,}",
     log="y",
 )
+ax.figure.set_size_inches(9, 4)
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 growth = {name: errors[:, -1] / errors[:, 0] for name, errors in by_shift.items()}
 lesson.Table(
-    ("code", "in place", "moved by 5 pixels", "how many times as high"),
+    ("code", "in place", "shifted by 5 pixels", "how many times as high"),
     [
         (name, show(errors[:, 0], 5), show(errors[:, -1], 5), show(growth[name], 1))
         for name, errors in by_shift.items()
@@ -2286,31 +2372,33 @@ rows = {"image": x_val[:8], "5 pixels to\nthe right": shift(x_val[:8], 5)}
 for name, functions in list(reconstructing.items())[1:]:
     label = f"{name}\nMSE {by_shift[name][0, -1]:.4f}"
     rows[label] = functions[0](shift(x_val[:8], 5))
-plots.image_rows(rows, title=f"Moved images, and four reconstructions (seed {first})")
+plots.image_rows(rows, title=f"Shifted images, and four reconstructions (seed {first})")
 plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - After a move by 5 pixels the error of the dense code is about eleven times what it was, that
+# - After a shift by 5 pixels the error of the dense code is about eleven times what it was, that
 #   of the convolutional code about five times, and that of the map less than twice. What a
 #   kernel does to a stroke it does at any place, which may be the reason. But the map also has
 #   49 times as many values, and this figure cannot tell which of the two counts.
 # - A factor alone can mislead. It is smallest for the average image, and smaller for PCA than
-#   for the two networks with 64 values, because their errors are high to begin with: all three,
-#   the average image, PCA and the dense network, rise by about as much.
+#   for the two networks with 64 values, because the errors of the average image and of PCA are high
+#   to begin with. The errors of the average image, of PCA and of the dense network rise by about as
+#   much.
 # - It would be wrong to say that convolutions make a network *invariant* to shifts, so that
 #   its output does not change. With a stride of 1 they make the map move with the image by as
 #   much, which is called ***translation equivariance***. With strides this holds only for
 #   shifts by a multiple of their product, here 4, and away from the border. And the Dense layer
 #   that reads the map has a weight for each place, like any Dense layer.
 #
-# The next cell tests the equivariance: the map of images that were moved by 4 pixels is the map
-# of the images, one place further on; that of images moved by 2 pixels is not.
+# The next two cells show and test the equivariance: the map of images that were shifted by 4
+# pixels is the map of the images, one place further on; that of images shifted by 2 pixels is
+# not.
 
 
 # %%
 if image_shape[1] >= 28:
-    moved = {"image": 0, "moved by 2": 2, "moved by 4": 4}
+    moved = {"image": 0, "shifted by 2": 2, "shifted by 4": 4}
     maps = {name: lecture.encode(shift(x_val[:1], k))[0] for name, k in moved.items()}
     channel = int(np.argmax(maps["image"].std(axis=(0, 1))))
     figure, axes = plt.subplots(2, 3, figsize=(6.5, 4.6), layout="constrained")
@@ -2331,7 +2419,9 @@ if image_shape[1] >= 28:
             xticks=range(found.shape[1]), yticks=[], xlabel="column of the map"
         )
     axes[1, 0].set_ylabel(f"channel {channel + 1}\nof the map")
-    figure.suptitle("Moved by 4 pixels, the map moves by one place; by 2, it changes")
+    figure.suptitle(
+        "Shifted by 4 pixels, the map moves on by one place; by 2, it changes"
+    )
     plots.describe(
         figure,
         "A digit in three places, and below each one channel of its map. The third map is "
@@ -2343,16 +2433,16 @@ if image_shape[1] >= 28:
 
 # %%
 def change_of_map(pixels, places):
-    """How much the lecture's map differs from itself, moved, relative to its size."""
-    # Rows 2 to 4 and columns 3 and 4 of the map do not see the rim.
+    """How much the lecture's map differs from itself, shifted, relative to its size."""
+    # Rows 2 to 4 and columns 3 and 4 of the map do not see the border.
     before = lecture.encode(x_val[:500])[:, 2:5, 3 - places : 5 - places]
     after = lecture.encode(shift(x_val[:500], pixels))[:, 2:5, 3:5]
     return np.abs(after - before).mean() / np.abs(before).mean()
 
 
-print(f"moved by 4 pixels, one place further on: {change_of_map(4, 1):.1%}")
-print(f"moved by 2 pixels, where it was:         {change_of_map(2, 0):.1%}")
-print(f"moved by 2 pixels, one place further on: {change_of_map(2, 1):.1%}")
+print(f"shifted by 4 pixels, one place further on: {change_of_map(4, 1):.1%}")
+print(f"shifted by 2 pixels, where it was:         {change_of_map(2, 0):.1%}")
+print(f"shifted by 2 pixels, one place further on: {change_of_map(2, 1):.1%}")
 if image_shape[1] % 4 == 0 and image_shape[1] >= 28:
     assert change_of_map(4, 1) < 1e-3
     assert min(change_of_map(2, 0), change_of_map(2, 1)) > 0.2
@@ -2390,42 +2480,42 @@ if lesson.on_mnist(images):
 
 # %% [markdown]
 # With room at the border the error of the map does not grow at all. So the guess was right: the
-# error grows only where the digit meets the border, not because it has moved, even by steps at
-# which the map is not equivariant. For the codes of 64 values a wider image is no way out,
-# because their Dense layers fix its size.
+# error grows only where the digit meets the border, not because it has been shifted, even by
+# steps at which the map is not equivariant. For the codes of 64 values a wider image is no way
+# out, because their Dense layers have weights for one size of image only.
 #
-# For them the cause may be that moved digits were not in the training set. Then it should help
-# to put them there. We train the convolutional model once more, on images that are moved by 0
+# For them the cause may be that shifted digits were not in the training set. Then it should help
+# to put them there. We train the convolutional model once more, on images that are shifted by 0
 # to 5 pixels at random. The fair control is the short training used above: the same
-# number of images and epochs, not moved.
+# number of images and epochs, not shifted.
 
 # %%
 moves = np.random.default_rng(1).integers(0, 6, size=len(x_trial))
 x_moved = np.stack([shift(x[None], k)[0] for x, k in zip(x_trial, moves, strict=True)])
-print("short training, moved images:")
+print("short training, shifted images:")
 repaired, _ = trial(build_conv, x=x_moved)
 val_moved = shift(x_val, 5)
 repair = {
     "trained on images as they are": [
         evaluation.mse(x, control.reconstruct(x)) for x in (x_val, val_moved)
     ],
-    "trained on moved images": [
+    "trained on shifted images": [
         evaluation.mse(x, repaired.reconstruct(x)) for x in (x_val, val_moved)
     ],
 }
 lesson.Table(
-    ("convolutional, 64 values, short training", "as they are", "moved by 5 pixels"),
+    ("convolutional, 64 values, short training", "as they are", "shifted by 5 pixels"),
     [(name, *errors) for name, errors in repair.items()],
 )
 
 # %% [markdown]
 # **What to notice**
-# - It helps: the model that was trained on moved images reconstructs them about as well as unmoved
-#   ones. (Both were moved to the right; moves in other directions were not tried.) The unmoved
-#   ones it reconstructs worse than before, in this run (one seed each) by about a quarter. A
-#   guess is that the same 64 values have to hold more kinds of images now.
+# - It helps: the model that was trained on shifted images reconstructs them about as well as
+#   unshifted ones. (Both were shifted to the right; other directions were not tried.) It
+#   reconstructs unshifted images worse than the control, in this run (one seed each) by about a
+#   quarter. A guess is that the same 64 values have to hold more kinds of images now.
 # - To show a network changed copies of its images is called ***augmentation***. It works
-#   because we know something about images that the network does not: a moved digit is still
+#   because we know something about images that the network does not: a shifted digit is still
 #   an image that we want to reconstruct.
 
 # %%
@@ -2511,7 +2601,7 @@ lesson.Table(
     [
         (
             name,
-            *sizes.get(name, ("-", "0", "0")),
+            *sizes.get(name, ("-", f"{n_pixels:,}", "0")),
             show(errors, 6),
         )
         for name, errors in test_mse.items()
@@ -2537,16 +2627,17 @@ if lesson.on_mnist(images):
 # A code map need not be overcomplete: `filters=(16, 32, 4)` makes a map of 7 x 7 x 4,
 # that is 196 values, and a further halving makes fewer. Train some of them and put them
 # into the rate-distortion figure. Is a map better than a vector of as many bits?
-# Does it cope better with moved digits? What does it have to give up? Give every rival the
+# Does it cope better with shifted digits? What does it have to give up? Give every rival the
 # same chance: the same images, epochs and choice of learning rates. There is no check for this
 # one.
 
 # %% [markdown]
 # ## Summary
 #
-# - A convolution looks at a few neighbours at a time and uses the same weights at all
-#   places. Its advantage over the dense network is gone when the pixels are shuffled. Shuffling
-#   makes both useless, so this test cannot say which of the two matters.
+# - A convolution looks at a few neighbours at a time and uses the same weights at all places. Its
+#   advantage over the dense network is gone when the pixels are shuffled. Shuffling takes away
+#   neighbouring pixels and, with them, what shared weights could use, so this test cannot say
+#   which of the two matters.
 # - Read a loss against its lower bound, and a code against the size of its image: a code map
 #   can be larger than the image.
 # - On MNIST, with a code of 64 values and three seeds, the convolutional network's error is about
@@ -2557,28 +2648,29 @@ if lesson.on_mnist(images):
 #   against overfitting that we tried.
 # - Bits are the size of a code, not the number of its values. No codec is best at every rate.
 #   Of those that we tried, the two networks lead in a narrow range, from somewhere near 0.1 to
-#   0.17 bits per pixel. From there to 0.4 bits, as far as we measured it, a context model of
-#   the pixels has the lowest error. (Neither networks with more values nor contexts of more
+#   0.17 bits per pixel. From there to 0.4 bits, as far as we measured it, pixels with neighbours, a
+#   context model, have the lowest error. (Neither networks with more values nor contexts of more
 #   neighbours were tried.)
 # - Trained on centred digits, networks with a code of 64 values have several times the error on
-#   moved ones. For the convolutional one moved images in the training help, but then the error on
-#   unmoved digits is higher (one seed, short training, moves to the right; the dense one was not
-#   tried).
+#   shifted ones. For the convolutional one shifted images in the training help, but then the
+#   error on unshifted digits is higher (one seed, short training, shifts to the right; the dense
+#   one was not tried).
 #
 # ### Terms
 #
-# - **convolutional autoencoder**: an autoencoder of convolutions.
+# - **convolutional autoencoder**: an autoencoder whose encoder and decoder use convolutions.
 # - **convolution**: a layer that slides a small window of weights, its **kernel**, over
 #   the image, and writes a weighted sum at each place; the result is a **feature map**.
 # - **stride**: how far the window moves; **padding**: zeros around the image.
-# - **channel**: one of several feature maps that stand side by side.
+# - **channel**: one of several feature maps that stand side by side; **filter**: the weights that
+#   compute one of them from all input channels.
 # - **weight sharing**: the same weights are used at all places.
 # - **nearest-neighbour upsampling**: copying each number into a square of 2 x 2.
-# - **pooling**: replacing each small square by its average or its maximum.
+# - **average pooling**, **max pooling**: replacing each small square by its average or its maximum.
 # - **transposed convolution**: adding the kernel, times each number of a small map, into a
 #   larger map; **resize and convolve**: repeating each number first, then a convolution.
 # - **checkerboard artefacts**: grids that uneven overlaps of kernels leave.
-# - **translation equivariance**: if the image moves, the feature map moves with it, by
+# - **translation equivariance**: if the image is shifted, the feature map is shifted with it, by
 #   whole places, with strides for multiples of their product; **invariant**: unchanged.
 # - **receptive field**: the part of the image on which a number of a map depends.
 # - **binary cross-entropy**: the negative logarithm of the probability that the network
@@ -2596,7 +2688,9 @@ if lesson.on_mnist(images):
 #
 # ## What to remember, in numbers
 #
-# (± is the standard deviation over three seeds, where it is not called a standard error.)
+# (± is the standard deviation over three seeds, where it is not called a standard error. The
+# standard error is that deviation divided by the square root of the number of seeds: it says how
+# uncertain the mean is.)
 
 
 # %%
@@ -2623,14 +2717,14 @@ lesson.Table(
         ),
         ("test MSE of the dense network, 64 values", show(dense_test, 6)),
         ("test MSE of the convolutional network, 64 values", show(conv_test, 6)),
-        ("below the dense network by, as many epochs", share(dense_test)),
-        ("below the dense network by, about as much arithmetic", share(longer_test)),
+        ("lower than the dense network's after as many epochs", share(dense_test)),
+        ("lower than after about as much arithmetic", share(longer_test)),
         (
             "pixels with neighbours, 5 levels: bits per pixel, and MSE",
             f"{by_levels[5][0]:.2f}, {evaluation.mse(x_rate, by_levels[5][1]):.4f}",
         ),
         (
-            "validation MSE of digits moved by 5 pixels, dense",
+            "validation MSE of digits shifted by 5 pixels, dense",
             show(by_shift["dense, 64"][:, -1]),
         ),
         ("the same, convolutional", show(by_shift["convolutional, 64"][:, -1])),
