@@ -7,9 +7,8 @@
 # we would like to see it. An autoencoder can be trained to do so with almost no change: we spoil
 # its input and ask it for the image as it was. Copying is no longer enough: the network has to
 # use what it has learned about how images look. In this lesson you train such networks and
-# compare them with methods that need no network. Filters and a linear map have their settings
-# chosen on images kept for that purpose; of a third kind, trees, only the most important setting
-# was tuned.
+# compare them with methods that need no network, whose settings are chosen on images kept for
+# that purpose.
 #
 # **You will** train a network that removes noise from images that it has never seen, and
 # find out whether, and by how many decibels (a logarithmic scale of the error), it beats methods
@@ -77,16 +76,23 @@ budget = lesson.budget(
         n_tune=1_000,
         n_judge=2_000,
         n_ridge=20_000,
-        n_trees=1_000,
         n_estimators=20,
-        tree_epochs=(55, 110, 220),
+        n_tuned_trees=300,
+        tree_settings=dict(
+            min_samples_leaf=(1, 2, 5, 10, 20),
+            max_features=(0.5, 1.0),
+            radius=(2, 3, 4),
+        ),
+        n_trees=1_000,
+        n_more_trees=4_000,
+        few_lengths=(55, 110, 220),
         epochs=4,
         batch_size=64,
         peak=1e-2,
         seeds=(1, 2, 3),
         other_levels=(0.25, 0.75),
         n_few=2_000,
-        few_epochs=40,
+        few_epochs=60,
         n_features=10_000,
         feature_epochs=4,
         n_probe=10_000,
@@ -97,20 +103,23 @@ budget = lesson.budget(
         n_tune=200,
         n_judge=200,
         n_ridge=2_000,
-        n_trees=60,
         n_estimators=5,
-        tree_epochs=(40,),
+        n_tuned_trees=30,
+        tree_settings=dict(min_samples_leaf=(2, 5), max_features=(0.5,), radius=(3,)),
+        n_trees=60,
+        n_more_trees=90,
+        few_lengths=(15,),
         epochs=4,
         batch_size=32,
         peak=4e-3,
         seeds=(1,),
-        other_levels=(0.25,),
+        other_levels=(),
         n_few=200,
         few_epochs=60,
-        n_features=500,
+        n_features=300,
         feature_epochs=2,
-        n_probe=500,
-        toy_epochs=120,
+        n_probe=300,
+        toy_epochs=80,
     ),
 )
 
@@ -132,6 +141,9 @@ x_tune = cut(images.x_val[:n_tune])
 judge = slice(n_tune, n_tune + budget.n_judge)
 x_val, y_val = cut(images.x_val[judge]), images.y_val[judge]
 x_test = cut(images.x_test)
+# For some of the test images, drawn at random, the PSNR of each is kept.
+n_some = min(1_000, len(x_test))
+some = np.sort(np.random.default_rng(0).permutation(len(x_test))[:n_some])
 image_shape = x_train.shape[1:]
 n_pixels = x_train[0].size
 average_image = x_train.mean(axis=0)
@@ -502,19 +514,25 @@ lesson.check(2, gain_and_offset, exercises.check_gain_and_offset)
 # where the sum runs over the training images, as rows, and the weight $\lambda$ of the penalty is
 # tuned. Such a map can know, for example, that the rim of the image is always black.
 #
-# ***Extremely randomised trees*** see a window of 7 x 7 corrupted pixels and predict the
+# ***Extremely randomised trees*** see a small window of the corrupted image and predict the
 # clean pixel in its middle. A tree asks questions one after the other ("is this
 # neighbour brighter than 0.4?") and so can do what no linear map can: treat one pattern
 # differently from another. Its answer is the mean of those training pixels for which all
 # questions had the same answers. We average many trees, each of which has drawn its
-# questions at random. The least number of training pixels behind an answer is a setting,
-# `min_samples_leaf`, for which we tried two or three values for each corruption. Both baselines
-# get gain and offset, too.
+# questions at random. Three settings matter, and we tune all of them:
+#
+# - the radius of the window, which is 7 x 7 pixels for a radius of 3;
+# - the fraction of these pixels among which each question may choose, `max_features`;
+# - the least number of training pixels behind an answer, `min_samples_leaf`.
+#
+# Trees take long to fit, so we tune the settings one after the other, with trees that have
+# learned from 300 images. Then trees with the best settings learn from 1,000. Both baselines get
+# gain and offset, too.
 
 
 # %%
-def neighbourhoods(x, radius=3):
-    """For each pixel the 7 x 7 pixels around it, as rows; shape (n_pixels_in_all, 49)."""
+def neighbourhoods(x, radius):
+    """For each pixel the pixels of the window around it, as a row."""
     padded = np.pad(x, ((0, 0), (radius, radius), (radius, radius), (0, 0)))
     side = 2 * radius + 1
     windows = np.lib.stride_tricks.sliding_window_view(
@@ -523,29 +541,50 @@ def neighbourhoods(x, radius=3):
     return windows.reshape(-1, side * side)
 
 
-# The best of those that we tried, with 300 training images: 5, 20 and 60 for Gaussian noise;
-# 1, 2 and 5 for masking; 2 and 5 for salt-and-pepper noise.
-LEAST_IN_LEAF = {"Gaussian": 5, "masking": 2, "salt-and-pepper": 2}
-
-
-def fit_trees(layer, noisy, least_in_leaf):
+def fit_trees(kind, n_images, radius, max_features, min_samples_leaf):
     """Trees, with the gain and offset that suit them: a function of noisy images."""
-    x = x_train[: budget.n_trees]
+    x = x_train[:n_images]
     trees = ExtraTreesRegressor(
         budget.n_estimators,
-        min_samples_leaf=least_in_leaf,
-        max_features=0.5,
+        max_features=max_features,
+        min_samples_leaf=min_samples_leaf,
         n_jobs=2,
         random_state=0,
     )
-    trees.fit(neighbourhoods(layer.corrupt_array(x, seed=4)), x.ravel())
+    trees.fit(neighbourhoods(corrupted(kind, x, seed=4), radius), x.ravel())
 
     def predict(noisy):
-        return trees.predict(neighbourhoods(noisy)).reshape(noisy.shape)
+        return trees.predict(neighbourhoods(noisy, radius)).reshape(noisy.shape)
 
-    some = slice(0, 200)
-    gain, offset = evaluation.fit_gain_offset(predict(noisy[some]), x_tune[some])
+    gain, offset = evaluation.fit_gain_offset(predict(noisy_tune[kind]), x_tune)
     return lambda noisy: np.clip(gain * predict(noisy) + offset, 0, 1).astype("float32")
+
+
+def tuning_run(kind, radius, max_features, min_samples_leaf):
+    """The PSNR of x_tune, restored by trees that have learned from few images."""
+    apply = fit_trees(
+        kind, budget.n_tuned_trees, radius, max_features, min_samples_leaf
+    )
+    return evaluation.mean_psnr(x_tune, apply(noisy_tune[kind]))
+
+
+def tree_run(kind, n_images, radius, max_features, min_samples_leaf):
+    """What trees do, in numbers, and eight validation images that they have restored."""
+    apply = fit_trees(kind, n_images, radius, max_features, min_samples_leaf)
+    x_hat = apply(noisy_val[kind])
+    noisy_test = corrupted(kind, x_test, seed=7)
+    # The windows of all test images at once would need much memory.
+    parts = [slice(i, i + 1_000) for i in range(0, len(x_test), 1_000)]
+    psnr = [evaluation.psnr(x_test[part], apply(noisy_test[part])) for part in parts]
+    psnr = np.concatenate(psnr)
+    return {
+        "tune": evaluation.mean_psnr(x_tune, apply(noisy_tune[kind])),
+        "psnr": evaluation.mean_psnr(x_val, x_hat),
+        "ssim": evaluation.ssim(x_val, x_hat).mean(),
+        "pictures": records.pack(x_hat[:8]),
+        "test": psnr.mean(),  # we look at these in the last section
+        "some": psnr[some].round(2),
+    }
 
 
 def fit_linear(layer, noisy):
@@ -556,37 +595,84 @@ def fit_linear(layer, noisy):
 
 
 # %%
-baselines = {}
+best_settings = {}  # of the trees, for each corruption
+tuned = {}  # the PSNR of each setting that was tried
+for kind in corruptions:
+    settings = {"radius": 3, "max_features": 0.5, "min_samples_leaf": 5}
+    for name, values in budget.tree_settings.items():
+        for value in values:
+            tuned[kind, name, value] = records.result_of(
+                tuning_run, kind=kind, **{**settings, name: value}
+            )
+        settings[name] = max(values, key=lambda value: tuned[kind, name, value])
+    best_settings[kind] = settings
+lesson.Table(
+    (
+        f"trees from {budget.n_tuned_trees} images, PSNR of x_tune (dB), * chosen",
+        *corruptions,
+    ),
+    [
+        (
+            f"{name} {value}",
+            *[
+                f"{tuned[kind, name, value]:.2f}"
+                + (" *" if best_settings[kind][name] == value else "")
+                for kind in corruptions
+            ],
+        )
+        for name, values in budget.tree_settings.items()
+        for value in values
+    ],
+)
+
+# %%
+tree_runs = {
+    kind: records.result_of(
+        tree_run, kind=kind, n_images=budget.n_trees, **best_settings[kind]
+    )
+    for kind in corruptions
+}
+
+# %%
+baselines = {}  # functions of noisy images
 for name, layer in corruptions.items():
     baselines[name] = {"best filter": filters[name].apply}
     if n_pixels <= 6_000:
         baselines[name]["linear map"] = fit_linear(layer, noisy_tune[name])
     else:
         print("The linear map is left out: it has too many weights for these images.")
-    baselines[name]["trees"] = fit_trees(layer, noisy_tune[name], LEAST_IN_LEAF[name])
+# The trees for Gaussian noise are also fitted here, to look at what they do.
+baselines["Gaussian"]["trees"] = fit_trees(
+    "Gaussian", budget.n_trees, **best_settings["Gaussian"]
+)
 
 # %%
-restored = {
-    name: {baseline: apply(noisy_val[name]) for baseline, apply in by_name.items()}
-    for name, by_name in baselines.items()
-}
-baseline_psnr = {
-    name: {
-        baseline: evaluation.mean_psnr(x_val, x) for baseline, x in by_baseline.items()
-    }
-    for name, by_baseline in restored.items()
-}
-best_baseline = {name: max(psnr, key=psnr.get) for name, psnr in baseline_psnr.items()}
+restored = {}  # images; of the trees for the other corruptions only eight
+baseline_psnr = {}
+baseline_ssim = {}
+for kind in corruptions:
+    noisy = noisy_val[kind]
+    restored[kind] = {name: apply(noisy) for name, apply in baselines[kind].items()}
+    baseline_psnr[kind] = {}
+    baseline_ssim[kind] = {}
+    for name, x_hat in restored[kind].items():
+        baseline_psnr[kind][name] = evaluation.mean_psnr(x_val, x_hat)
+        baseline_ssim[kind][name] = evaluation.ssim(x_val, x_hat).mean()
+    if kind != "Gaussian":
+        restored[kind]["trees"] = records.unpack(tree_runs[kind]["pictures"])
+        baseline_psnr[kind]["trees"] = tree_runs[kind]["psnr"]
+        baseline_ssim[kind]["trees"] = tree_runs[kind]["ssim"]
+best_baseline = {kind: max(psnr, key=psnr.get) for kind, psnr in baseline_psnr.items()}
 baseline_names = list(baseline_psnr["Gaussian"])
 lesson.Table(
     ("PSNR (dB)", "nothing done", *baseline_names),
     [
         (
-            name,
-            scores[name],
-            *[baseline_psnr[name][baseline] for baseline in baseline_names],
+            kind,
+            scores[kind],
+            *[baseline_psnr[kind][baseline] for baseline in baseline_names],
         )
-        for name in corruptions
+        for kind in corruptions
     ],
     digits=2,
 )
@@ -612,9 +698,12 @@ plt.show()
 #   noise the linear map and the trees are about equally good. Where single pixels are right
 #   and others wrong, the trees are far ahead. A guess at the reason: they can ask whether a
 #   pixel is to be trusted, and a weighted sum cannot.
-# - The trees have seen 1,000 images, because with more of them they take too long here, and each
-#   with one draw of the noise, as the linear map did. For two corruptions their best leaf was the
-#   smallest that we tried, so a smaller one may be better still. The linear map, the trees and
+# - The tuned settings differ. For Gaussian noise it is best to average at least five pixels; for
+#   salt-and-pepper noise an answer may rest on a single one, and the small window and questions
+#   that may choose among all its pixels are worth 0.8 dB. (They were tuned with 300 images; with
+#   1,000 the best ones may differ a little. The number of trees, 20, was not tuned.)
+# - The trees have seen 1,000 images, because with more of them they take long, and each
+#   with one draw of the noise, as the linear map did. The linear map, the trees and
 #   the networks were not told that under masking a bright pixel is right. They may have learned
 #   it from the pairs; whether telling them would help, we have not tested. Our networks will see
 #   55,000 images. At the end of the lesson one of them has to make do with as many as the trees.
@@ -634,6 +723,14 @@ if lesson.on_mnist(images):
         by_kind[shown, "salt-and-pepper"] for shown in kinds
     )
     assert baseline_psnr["masking"]["linear map"] < told_psnr < 20
+    assert best_settings["Gaussian"]["min_samples_leaf"] == 5
+    assert best_settings["salt-and-pepper"] == {
+        "radius": 2,
+        "max_features": 1.0,
+        "min_samples_leaf": 1,
+    }
+    at_first = tuned["salt-and-pepper", "min_samples_leaf", 1]
+    assert 0.7 < tuned["salt-and-pepper", "radius", 2] - at_first < 0.9
     assert (
         abs(
             baseline_psnr["Gaussian"]["linear map"] - baseline_psnr["Gaussian"]["trees"]
@@ -948,21 +1045,21 @@ def train(
 # another backend than yours, it met other draws of the same noise.)
 
 # %%
+first = budget.seeds[0]
 inputs = (*corruptions, "clean")
 levels = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
 strokes = x_val > 0.1
-n_some = min(1_000, len(x_test))
-some = np.sort(np.random.default_rng(0).permutation(len(x_test))[:n_some])
 
 
-def measures_of(model, own="Gaussian"):
+def measures_of(model, seed, own="Gaussian"):
     """What a network does, in numbers; `own` is the corruption that it was trained for."""
     measures = {"psnr": {}, "ssim": {}, "test": {}, "pictures": {}}
     for kind in inputs:
         x_hat = model.reconstruct(corrupted(kind, x_val, seed=1))
         measures["psnr"][kind] = evaluation.mean_psnr(x_val, x_hat)
         measures["ssim"][kind] = evaluation.ssim(x_val, x_hat).mean()
-        measures["pictures"][kind] = records.pack(x_hat[:6])  # six of them, as a text
+        if seed == first:  # six images, as a text
+            measures["pictures"][kind] = records.pack(x_hat[:6])
     change = np.abs(x_hat - x_val)  # of the clean images, which came last
     measures["change"] = {
         "strokes": change[strokes].mean(),
@@ -995,14 +1092,13 @@ def trained_by_hand(with_skips, seed):
 def ablation_run(with_skips, seed):
     """The losses and the measures of such a network."""
     model, losses = trained_by_hand(with_skips, seed)
-    measures = measures_of(model)
+    measures = measures_of(model, seed)
     measures["loss"] = losses["loss"]
     measures["val_loss"] = losses["val_loss"]
     return measures
 
 
 # %%
-first = budget.seeds[0]
 runs = {
     name: [
         records.result_of(ablation_run, with_skips=with_skips, seed=seed)
@@ -1222,7 +1318,7 @@ def task_run(task, seed):
     keras.utils.set_random_seed(seed)
     model = unet(tasks[task])
     train(model, x_train)
-    return measures_of(model, own=task)
+    return measures_of(model, seed, own=task)
 
 
 denoisers = {"Gaussian": runs["with skips"]}
@@ -1247,7 +1343,8 @@ for kind in inputs:
     others = {"average image": silly["average image"]}
     if kind != "clean":
         others["nothing done"] = noisy_val[kind]
-        others["best baseline"] = restored[kind][best_baseline[kind]]
+        psnr["best baseline", kind] = baseline_psnr[kind][best_baseline[kind]]
+        ssim["best baseline", kind] = baseline_ssim[kind][best_baseline[kind]]
     for name, x_hat in others.items():
         psnr[name, kind] = evaluation.mean_psnr(x_val, x_hat)
         ssim[name, kind] = evaluation.ssim(x_val, x_hat).mean()
@@ -1452,7 +1549,7 @@ lesson.Table(
     ("level", "specialist (dB)", "blind (dB)", "specialist ahead by (dB)"),
     [
         (
-            level,
+            f"{level:g}",
             show(level_psnr[level][:, levels.index(level)]),
             show(blind_psnr[:, levels.index(level)]),
             f"{gain:.2f}",
@@ -1858,7 +1955,7 @@ def probe(encode):
         l2: evaluation.linear_probe(
             z_train, y_train[labelled], z_tune, y_tune[tuning], l2
         )
-        for l2 in (0.1, 1.0, 10.0, 100.0, 1000.0)
+        for l2 in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
     }
     best_l2 = max(accuracy, key=accuracy.get)
     best_accuracy = evaluation.linear_probe(
@@ -1933,18 +2030,17 @@ if can_probe:
 # **What to notice**
 # - The trained codes can be read far better than those of the untrained encoder, so training
 #   brings the digit into a form that is easier to read. But a tuned probe of the 784 raw
-#   pixels is only 0.7 to 2.2 percentage points behind, and the smallest of these
-#   leads is no more than the standard error (0.007 for an accuracy of 0.9 on 2,000
+#   pixels is only one to two and a half percentage points behind, and the smallest of these
+#   leads is hardly more than the standard error (0.007 for an accuracy of 0.9 on 2,000
 #   images). PCA, with 64 values, loses a point against the raw pixels; it was fitted on all
 #   training images, and the encoders on 10,000.
-# - Nor did denoising teach more than copying here: on average no denoiser's code is ahead of that
-#   of the copying network. Those that learned to fill in masked pixels are behind it, by 1.0 and
-#   1.5 points, of which only the second is more than the scatter over three seeds. What
-#   made denoising autoencoders famous were wide codes, several layers and fine-tuning with
-#   labels. Lesson 05 comes back to it.
+# - Nor did denoising teach more than copying here: within the scatter over three seeds, which is
+#   about a point, the codes of three denoisers are as good as that of the copying network, and the
+#   code of the one that learned to fill in three quarters of the pixels is a point and a half
+#   behind. What made denoising autoencoders famous were wide codes, several layers and fine-tuning
+#   with labels. Lesson 05 comes back to it.
 # - It would be wrong to conclude that denoising never helps. It is one kind of network, one
-#   size of code and a very short training. (The penalty of 0.1 that the trained codes chose is the
-#   smallest that we tried.)
+#   size of code and a very short training.
 
 # %%
 if lesson.on_mnist(images):
@@ -1953,24 +2049,24 @@ if lesson.on_mnist(images):
         min(found.mean() for found in trained_codes) > probes["untrained"].mean() + 0.04
     )
     assert 0.01 < probes["copying"].mean() - probes["masking 0.75"].mean() < 0.02
-    assert 0.005 < probes["copying"].mean() - probes["masking 0.5"].mean() < 0.015
+    for name in ("Gaussian noise 0.25", "Gaussian noise 0.5", "masking 0.5"):
+        assert abs(probes["copying"].mean() - probes[name].mean()) < 0.0075
     assert 0.005 < probes["raw pixels"][0] - probes["PCA, 64 values"][0] < 0.02
     for found in trained_codes:
-        assert found.mean() <= probes["copying"].mean()
-        assert 0.005 < found.mean() - probes["raw pixels"][0] < 0.024
+        assert 0.007 < found.mean() - probes["raw pixels"][0] < 0.027
 
 # %% [markdown]
 # ## The numbers of this lesson
 #
 # This table uses the test images. They have not been used to choose anything. The networks were
-# trained from several seeds. Because trees take long, they restore 1,000 test images, drawn at
-# random; the leads below are measured on these.
+# trained from several seeds.
 #
 # There is one more question. The network has seen 55,000 images, and the trees 1,000. How
 # much of its lead is due to the number of images? To see it, we train the network for each
-# corruption on the same 1,000 images, for as many steps, for half as many, and for a quarter,
-# because a network that has only few images may learn them by heart. The images `x_tune`
-# choose among the three, and only the chosen one is trained from all seeds.
+# corruption on the same 1,000 images. How long? In 220 epochs it makes as many steps as the
+# other networks, but a network that has only few images may learn them by heart. So we begin with a
+# quarter of that, double the length as long as the images `x_tune` gain from it, and train the best
+# length from all seeds.
 #
 # > **Predict.** From 1,000 images, for which of the three corruptions will the network still
 # > be ahead of the trees, and by how many decibels?
@@ -1994,41 +2090,70 @@ def few_run(kind, epochs, seed):
 
 
 from_few = {}
+few_tune = {}  # PSNR of x_tune by the number of epochs
 best_few_epochs = {}
-tune_rows = []
 for kind in corruptions:
-    tried = {
-        epochs: records.result_of(few_run, kind=kind, epochs=epochs, seed=first)
-        for epochs in budget.tree_epochs
-    }
-    tune_rows.append((kind, *[f"{run['tune']:.2f}" for run in tried.values()]))
-    best_epochs = max(tried, key=lambda epochs: tried[epochs]["tune"])
-    best_few_epochs[kind] = best_epochs
-    from_few[kind] = [tried[best_epochs]] + [
-        records.result_of(few_run, kind=kind, epochs=best_epochs, seed=seed)
-        for seed in budget.seeds[1:]
-    ]
+    tried = {}
+    for epochs in budget.few_lengths:
+        tried[epochs] = records.result_of(few_run, kind=kind, epochs=epochs, seed=first)
+        few_tune[kind] = {epochs: run["tune"] for epochs, run in tried.items()}
+        best_few_epochs[kind] = max(few_tune[kind], key=few_tune[kind].get)
+        if best_few_epochs[kind] != epochs:  # no gain: the best length is behind us
+            break
+    from_few[kind] = [tried[best_few_epochs[kind]]]
+    for seed in budget.seeds[1:]:
+        run = records.result_of(
+            few_run, kind=kind, epochs=best_few_epochs[kind], seed=seed
+        )
+        from_few[kind].append(run)
 lesson.Table(
     (
         f"PSNR of x_tune (dB), from {len(x_like_trees):,} images",
-        *[f"{epochs} epochs" for epochs in budget.tree_epochs],
+        *[f"{epochs} epochs" for epochs in budget.few_lengths],
     ),
-    tune_rows,
+    [
+        (
+            kind,
+            *[
+                f"{few_tune[kind][epochs]:.2f}" if epochs in few_tune[kind] else "-"
+                for epochs in budget.few_lengths
+            ],
+        )
+        for kind in corruptions
+    ],
+)
+
+# %% [markdown]
+# And the other way round: what would more images be worth to the trees? On salt-and-pepper
+# noise, where they come nearest to the network, we let them learn from 4,000.
+
+# %%
+more_trees = records.result_of(
+    tree_run,
+    kind="salt-and-pepper",
+    n_images=budget.n_more_trees,
+    **best_settings["salt-and-pepper"],
 )
 
 # %%
 few_name = f"U-Net trained for it, {len(x_like_trees):,} images"
+more_name = f"trees, {budget.n_more_trees:,} images"
 test_psnr = {}
 baseline_some = {}  # PSNR of each of some test images, by the strongest baseline
 for kind in corruptions:
     noisy = corrupted(kind, x_test, seed=7)
     test_psnr["nothing done", kind] = np.array([evaluation.mean_psnr(x_test, noisy)])
-    for baseline, apply in baselines[kind].items():
-        which = some if baseline == "trees" else np.arange(len(x_test))
-        found = evaluation.psnr(x_test[which], apply(noisy[which]))
-        test_psnr[baseline, kind] = np.array([found.mean()])
+    for baseline in baseline_names:
+        if baseline == "trees":
+            mean, of_some = tree_runs[kind]["test"], np.array(tree_runs[kind]["some"])
+        else:
+            found = evaluation.psnr(x_test, baselines[kind][baseline](noisy))
+            mean, of_some = found.mean(), found[some]
+        test_psnr[baseline, kind] = np.array([mean])
         if baseline == best_baseline[kind]:  # chosen on validation images
-            baseline_some[kind] = found if baseline == "trees" else found[some]
+            baseline_some[kind] = of_some
+    if kind == "salt-and-pepper":
+        test_psnr[more_name, kind] = np.array([more_trees["test"]])
     networks = {
         "blind network": [run["test"][kind] for run in denoisers["blind"]],
         few_name: [run["test"] for run in from_few[kind]],
@@ -2041,13 +2166,23 @@ for kind in corruptions:
 ways = (
     "nothing done",
     *baseline_names,
+    more_name,
     "blind network",
     few_name,
     "U-Net trained for it",
 )
 lesson.Table(
     ("PSNR of the test images (dB)", *corruptions),
-    [(way, *[show(test_psnr[way, kind]) for kind in corruptions]) for way in ways],
+    [
+        (
+            way,
+            *[
+                show(test_psnr[way, kind]) if (way, kind) in test_psnr else "-"
+                for kind in corruptions
+            ],
+        )
+        for way in ways
+    ],
 )
 
 # %%
@@ -2067,6 +2202,14 @@ for kind in corruptions:
 def with_error(lead, error):
     return f"{lead:+.2f} ± {error:.2f}"
 
+
+more_lead = (
+    test_psnr["U-Net trained for it", "salt-and-pepper"].mean() - more_trees["test"]
+)
+print(
+    f"salt-and-pepper: the network from {len(x_train):,} images, minus the trees from "
+    f"{budget.n_more_trees:,}: {more_lead:+.2f} dB"
+)
 
 lead_rows = [
     (
@@ -2091,15 +2234,19 @@ if lesson.on_mnist(images):
     assert test_psnr["U-Net trained for it", "masking"].min() >= 24.5
     assert test_psnr["U-Net trained for it", "salt-and-pepper"].min() >= 26.5
     assert leads["Gaussian"] >= 2.5
-    assert 2.4 < leads["masking"] < 2.75
-    assert 0.8 <= leads["salt-and-pepper"] <= 1.4
+    assert 2.4 < leads["masking"] < 2.7
+    assert 0.1 < leads["salt-and-pepper"] < 0.35
+    assert lead_errors["all", "salt-and-pepper"] > 0.3 * leads["salt-and-pepper"]
+    assert abs(more_lead + 0.85) < 0.05
+    began = tuned["salt-and-pepper", "min_samples_leaf", 5]
+    assert 1.2 < tuned["salt-and-pepper", "radius", 2] - began < 1.4
     of_unet = test_psnr["U-Net trained for it", "Gaussian"].mean()
     assert 2.5 < of_unet - test_psnr["linear map", "Gaussian"][0] < 2.9
     assert 1.3 < few_leads["Gaussian"] < 1.9
     assert 0.3 < few_leads["masking"] < 0.8
-    assert -1.6 < few_leads["salt-and-pepper"] < -0.9
+    assert -2.4 < few_leads["salt-and-pepper"] < -1.9
     assert max(best_few_epochs["Gaussian"], best_few_epochs["masking"]) < 220
-    assert best_few_epochs["salt-and-pepper"] == max(budget.tree_epochs)
+    assert best_few_epochs["salt-and-pepper"] == max(budget.few_lengths)
     for kind, worth in {
         "Gaussian": 1.1,
         "masking": 2.0,
@@ -2109,26 +2256,32 @@ if lesson.on_mnist(images):
 
 # %% [markdown]
 # **What to notice**
-# - The network that has seen all images is ahead of the best baseline for every corruption: by
-#   about 2.7 dB on Gaussian noise, 2.6 on masking and 1.1 on salt-and-pepper noise.
+# - The network that has seen all images is ahead of the trees from 1,000 by about 2.7 dB on
+#   Gaussian noise and 2.5 on masking. On salt-and-pepper noise the lead is 0.2 dB, hardly more
+#   than twice its standard error.
+# - There the tuning decides: the trees' best settings are 1.3 dB better than those with which the
+#   tuning began (with 300 images). Had we kept the first settings, the network would have seemed
+#   far ahead.
+# - And trees from 4,000 images beat the network that has seen 55,000 on salt-and-pepper noise, by
+#   about 0.85 dB. What more images would do for them on the two other corruptions we have not
+#   tested.
 # - From as few images as the trees have seen, it depends on the corruption: the network is about
-#   1.6 dB ahead on Gaussian noise, half a decibel on masking, and more than a decibel behind on
+#   1.6 dB ahead on Gaussian noise, half a decibel on masking, and two decibels behind on
 #   salt-and-pepper noise. On the first two the longest training was not the best. A guess is that
 #   it learns its 1,000 images by heart. On salt-and-pepper noise it was, so a longer one may be
 #   better still.
 # - Nor are these equal terms: the network drew its noise anew in each epoch and the trees only
-#   once, which is the second trap of this lesson; and of the trees only the size of a leaf was
-#   tuned. So the leads are over trees that fit our time, not over the best trees.
+#   once, which is the second trap of this lesson. And the network's settings were not tuned for
+#   each corruption, as those of the trees were.
 # - What are the 54,000 other images worth to the network? About 1.1 dB on Gaussian noise, 2.0 on
 #   masking and 2.4 on salt-and-pepper noise (the last is perhaps too large, for the same reason).
-#   What more images would be worth to the trees, and
-#   what it is worth to see the whole image and fresh noise, we have not tested.
+#   What it is worth to see the whole image and fresh noise, we have not tested.
 # - The number after ± of a lead is its standard error over the images. It leaves out the scatter
 #   over seeds, which for 1,000 images is larger (0.1 to 0.2 dB). In the table of all methods the
 #   number after ± is that scatter. Another set of images shifts all rows: from the validation to
 #   the test images most of them rise by about a tenth of a decibel.
-# - It would be wrong to say that networks denoise better than trees without saying from how many
-#   images.
+# - It would be wrong to say that networks denoise better than trees without saying what kind of
+#   noise, from how many images, and how the trees were tuned.
 
 
 # %% [markdown]
@@ -2147,11 +2300,13 @@ if lesson.on_mnist(images):
 #   all that makes an autoencoder a denoiser.
 # - A baseline must be given its chance. Gain and offset lift the Gaussian filter, of the width
 #   chosen with them, by about 5 dB on Gaussian noise. Under masking and salt-and-pepper noise,
-#   trees that see only 7 x 7 pixels leave all other baselines behind.
-# - On MNIST the U-Net trained on 55,000 images is ahead of the best baseline by about 2.7 dB
-#   (Gaussian noise), 2.6 dB (masking) and 1.1 dB (salt-and-pepper noise).
+#   trees that see only a small window leave all other baselines behind, and on the latter their
+#   settings are worth more than a decibel.
+# - On MNIST the U-Net trained on 55,000 images is ahead of tuned trees from 1,000 by about 2.7 dB
+#   (Gaussian noise), 2.5 dB (masking) and 0.2 dB (salt-and-pepper noise, hardly more than twice the
+#   standard error). There trees from 4,000 images are ahead of it by 0.85 dB.
 # - Trained on 1,000 images, as the trees were, with the length of its training chosen on other
-#   images, it is 1.6 dB ahead on Gaussian noise, half a decibel on masking, and more than a decibel
+#   images, it is 1.6 dB ahead on Gaussian noise, half a decibel on masking, and two decibels
 #   behind on salt-and-pepper noise. (The trees saw one draw of the noise only; and on
 #   salt-and-pepper noise the longest training that we tried was the best, so the network may not be
 #   at its limit.)
@@ -2191,8 +2346,8 @@ if lesson.on_mnist(images):
 #
 # ## What to remember, in numbers
 #
-# (Leads are over the best baseline, the trees, with 1,000 training images, on a random part of
-# the test images; on salt-and-pepper noise the network from 1,000 images had not reached its
+# (Leads are over the best baseline, the tuned trees, with 1,000 training images, on a random part
+# of the test images; on salt-and-pepper noise the network from 1,000 images had not reached its
 # limit after the longest training that we tried. ± is the standard error of a lead over the
 # images, without the scatter over seeds, and the standard deviation over seeds in the other
 # rows.)
@@ -2224,6 +2379,10 @@ lesson.Table(
             )
             for kind in corruptions
         ],
+        (
+            f"salt-and-pepper: lead over trees from {budget.n_more_trees:,} images",
+            f"{more_lead:+.2f}",
+        ),
     ],
 )
 
