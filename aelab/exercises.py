@@ -711,7 +711,8 @@ def check_streaks(streaks):
     except (IndexError, ValueError) as error:
         return (
             "It stops. In images of shape (n, height, width, channels) the columns are "
-            f"counted by x.shape[2]. NumPy says: {error}"
+            "counted by x.shape[2]; draws of shape (n, 1, width, 1) fit all rows and "
+            f"channels. NumPy says: {error}"
         )
     if not (grey == 0.5).all():
         return (
@@ -814,6 +815,8 @@ def check_mask(mask_class):
         if np.isin(kept.mean(axis=axes), (0, 1)).all():
             return f"Whole {what} are masked: draw one number for each pixel."
     masked = 1 - kept.mean()
+    if abs(masked - 0.618) < 0.03:  # the normal distribution below 0.3
+        return "Draw from keras.random.uniform: normal draws are below rate too often."
     if abs(masked - 0.7) < 0.03:
         return "Pixels are masked with the probability 1 - rate: turn the sign round."
     if abs(masked - 0.3) > 0.03:
@@ -1015,7 +1018,10 @@ def check_best_answer(best_answer):
     try:
         received = best_answer(noisy.copy(), clean.copy(), sigma)
     except (IndexError, TypeError, ValueError) as error:
-        return f"With 3 noisy and 5 clean points it stops: {error}"
+        hint = ""
+        if "broadcast" in str(error):
+            hint = ". A sum with keepdims=True keeps the shape that a division needs."
+        return f"With 3 noisy and 5 clean points it stops: {error}{hint}"
     if received is None:
         return None
     try:
@@ -1058,6 +1064,12 @@ def check_best_answer(best_answer):
         ),
         "The exponent is divided by two sigma squared: where is the two?": mean(
             -squares / sigma**2
+        ),
+        "The exponent is divided by two sigma squared: where is sigma?": mean(
+            -squares / 2
+        ),
+        "A squared distance is the sum of the squares, not their mean.": mean(
+            -squares / 2 / (2 * sigma**2)
         ),
         "The exponent is divided by (2 * sigma**2): mind the parentheses.": mean(
             -squares / 2 * sigma**2

@@ -801,6 +801,11 @@ class WithoutRate(Mask):
         super().__init__(0.3)
 
 
+class Normal(Mask):
+    def kept(self, shape):
+        return keras.random.normal(shape, seed=self.seed) >= self.rate
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -813,6 +818,7 @@ class WithoutRate(Mask):
         (Black, "every pixel"),
         (Grey, "not masked should stay"),
         (lambda rate: Mask(1 - rate), "1 - rate"),
+        (Normal, "uniform"),
         (lambda rate: Mask(0.5), "of the pixels"),
         (OneForAll, "same mask"),
         (WholeImages, "Whole images"),
@@ -988,6 +994,12 @@ def squared(noisy, clean):
         ),
         (lambda y, x, s: weighted(y, x, -squared(y, x) / (2 * s)), "square sigma"),
         (lambda y, x, s: weighted(y, x, -squared(y, x) / s**2), "where is the two"),
+        (lambda y, x, s: weighted(y, x, -squared(y, x) / 2), "where is sigma"),
+        (lambda y, x, s: weighted(y, x, -squared(y, x) / (4 * s**2)), "not their mean"),
+        (
+            lambda y, x, s: special.softmax(y @ x.T, 1) @ x / (y @ x.T).sum(axis=1),
+            "keepdims",
+        ),
         (lambda y, x, s: weighted(y, x, -squared(y, x) / 2 * s**2), "parentheses"),
         (lambda y, x, s: x[squared(y, x).argmin(axis=1)], "nearest"),
         (lambda y, x, s: np.tile(x.mean(axis=0), (len(y), 1)), "mean of all"),
