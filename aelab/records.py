@@ -221,6 +221,7 @@ def _describe(function, known):
     for name, value in used.items():
         if name in known:
             continue
+        value = inspect.unwrap(value) if callable(value) else value  # as of `cache`
         if isinstance(value, types.FunctionType):
             if value.__module__ == function.__module__:
                 _describe(value, known)

@@ -12,6 +12,7 @@ import pytest
 from aelab import records
 
 CODE = """
+import functools
 import numpy as np
 from aelab import corruption
 from sklearn.decomposition import PCA
@@ -21,6 +22,10 @@ x = np.arange(6.0)
 rate = 0.5
 layers = {"noise": corruption.AdditiveGaussian(0.5), "arrays": [np.ones(2)]}
 
+@functools.cache
+def shift(seed):
+    return 1 * seed
+
 def scaled(values, plus=rate * x, *, power=1, times=rate):  # a helper
     return times * values**power + 0 * plus
 
@@ -28,7 +33,7 @@ def study(seed):
     '''The mean of all values, and the values.'''
     runs.append(seed)
     assert layers and pca
-    return {"mean": np.mean(x) + seed, "curve": scaled(x), "epochs": budget.epochs}
+    return {"mean": np.mean(x) + shift(seed), "curve": scaled(x), "epochs": budget.epochs}
 """
 
 
@@ -80,7 +85,8 @@ def test_what_was_recorded_is_read_with_its_date_and_not_run(notebook, capsys):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("+ seed", "- seed"),  # the function itself
+        ("+ shift", "- shift"),  # the function itself
+        ("1 * seed", "2 * seed"),  # one that remembers what it gave
         ("return times * values", "return values * times**2"),  # one that it calls
         ("rate = 0.5", "rate = 0.25"),  # a number that this one uses
         ("arange(6.0)", "arange(6.0)[::-1]"),  # an array, of the same sum
