@@ -3,6 +3,7 @@
 python -m tools.build             write the notebooks, keeping outputs that still fit
 python -m tools.build --execute   run them too, at full budget on MNIST
 python -m tools.build --record    run what `aelab.records` holds anew, and keep it
+                                  (with --dataset glyphs, on the built-in images)
 python -m tools.build --check     tell which notebooks differ from their source
 
 A source is a py:percent file. Cells tagged `exercise` stay in the lesson, cells
@@ -39,9 +40,10 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 RUN = "aelab"  # the key of a notebook's metadata that tells what its outputs are of
+MNIST = "mnist"  # what lessons and solutions are stored with
 FULL = {
     "AELAB_BUDGET": "full",
-    "AELAB_DATASET": "mnist",
+    "AELAB_DATASET": MNIST,
     "KERAS_BACKEND": "tensorflow",
 }
 IDLE = 0.7  # load average below which a run may be timed
@@ -178,8 +180,12 @@ def execute_lesson(source):
         write(path, keep_outputs(build(source, targets(source)[path]), old=book))
 
 
-def record_lesson(source):
+def record_lesson(source, dataset):
     """Run a lesson at full budget without reading records, and write its own.
+
+    Args:
+        source: Path of the lesson's source.
+        dataset: Name of the images. Each has records of its own.
 
     Raises:
         aelab.runner.CellFailed: If a cell fails. The records stay as they were.
@@ -191,9 +197,10 @@ def record_lesson(source):
         cells.append(cell)
         if "setup" in cell.metadata.get("tags", ()):
             cells.append(nbformat.v4.new_code_cell(begin))
-    cells.append(nbformat.v4.new_code_cell(f"records.save({source.stem!r})"))
+    kept_as = source.stem if dataset == MNIST else f"{source.stem} on {dataset}"
+    cells.append(nbformat.v4.new_code_cell(f"records.save({kept_as!r})"))
     book.cells = cells
-    runner.execute(book, NOTEBOOKS, environment=FULL)
+    runner.execute(book, NOTEBOOKS, environment={**FULL, "AELAB_DATASET": dataset})
 
 
 def in_one_order(lesson, solution):
@@ -299,15 +306,18 @@ def main(arguments=None):
     )
     parser.add_argument("lessons", nargs="*")
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--dataset", default=MNIST, help="images to record with")
     parser.add_argument("--execute", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
+    if options.dataset != MNIST and (options.execute or not options.record):
+        parser.error("--dataset goes with --record alone: notebooks are of MNIST")
     failed = False
     for source in sources(options.lessons):
         if options.record or options.execute:
             try:
                 if options.record:
-                    record_lesson(source)
+                    record_lesson(source, options.dataset)
                 if options.execute:
                     execute_lesson(source)
             except runner.CellFailed as error:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -236,6 +237,10 @@ print("study", records.result_of(study, seed=4))
 """
     source.write_text(cells)
     assert build.main(["--record"]) == 0
+    assert build.main(["--record", "--dataset", "glyphs"]) == 0
+    assert list(json.loads(file.read_text())) == ["09_x", "09_x on glyphs"]
+    with pytest.raises(SystemExit):  # what is stored is of MNIST
+        build.main(["--execute", "--dataset", "glyphs"])
     lesson, _ = build.targets(source)
     assert not lesson.exists()
     assert '"call": "study(seed=4)"' in file.read_text()
