@@ -779,6 +779,11 @@ def check_mask(mask_class):
         outputs = [layer(x, training=True), layer(x, training=True)]
         outputs.append(layer(x, training=False))
     except (AttributeError, TypeError, ValueError) as error:
+        if "object has no attribute" in str(error):
+            return (
+                "It uses an attribute that it does not have. What call needs, such as "
+                "self.seed_generator, is made in __init__, after super().__init__()."
+            )
         return f"Making the layer with Mask(0.3), or calling it, stops: {error}"
     if any(output is None for output in outputs):
         if outputs[0] is None:
@@ -926,8 +931,8 @@ def check_gain_and_offset(gain_and_offset):
     error = np.mean((received[0] * filtered + received[1] - x) ** 2)
     least = np.mean((gain * filtered + offset - x) ** 2)
     return (
-        f"With your two numbers the mean squared error is {error:.4f}; the least is "
-        f"{least:.4f}."
+        "Fit one pair to all images together, and do not clip. With your two numbers "
+        f"the mean squared error is {error:.6f}; the least is {least:.6f}."
     )
 
 

@@ -796,6 +796,14 @@ class Grey(Mask):
         return super().call(x * 0.9, training) if training else x
 
 
+class WithoutGenerator(Mask):
+    """Uses a generator that it never made."""
+
+    def call(self, x, training=False):
+        draws = keras.random.uniform(ops.shape(x), seed=self.generator)
+        return ops.where(draws < self.rate, 0.0, x)
+
+
 class WithoutRate(Mask):
     def __init__(self):
         super().__init__(0.3)
@@ -826,6 +834,7 @@ class Normal(Mask):
         (lambda rate: Mask(0.3), "argument rate"),
         (SameAgain, "Two calls"),
         (WithoutRate, "Mask(0.3)"),
+        (WithoutGenerator, "__init__"),
         (Mask(0.3), "class"),
     ],
 )

@@ -33,7 +33,8 @@ def study(seed):
     '''The mean of all values, and the values.'''
     runs.append(seed)
     assert layers and pca
-    return {"mean": np.mean(x) + shift(seed), "curve": scaled(x), "epochs": budget.epochs}
+    mean = np.mean(x) + shift(seed)
+    return {"mean": mean, "curve": scaled(x), "epochs": budget.epochs}
 """
 
 
