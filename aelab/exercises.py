@@ -501,8 +501,8 @@ def check_average_bits(average_bits):
     """
     if not callable(average_bits):
         return "average_bits should be a function: def average_bits(seen, symbols)."
-    seen = np.array([0, 0, 0, 0, 0, 1, 1, 1, -2, 3])
-    symbols = np.array([1, -2, 0, 3, 1, 3])
+    seen = np.array([0, 0, 0, 0, 0, 1, 1, 1, -1, -2, -3, 2, 2])
+    symbols = np.array([1, -2, 0, 2, 1, 2])
     try:
         received = average_bits(seen.copy(), symbols.copy())
     except ValueError as error:
@@ -521,6 +521,10 @@ def check_average_bits(average_bits):
         return np.array([-np.log2(np.mean(one == symbol)) for symbol in other])
 
     right = bits(seen, symbols).mean()
+    with np.errstate(divide="ignore"):  # -1 and -3 are not among `symbols`
+        turned_round = bits(symbols, seen).mean()
+    # Counted from the least symbol of each array: another one.
+    displaced = bits(seen - seen.min(), symbols - symbols.min())
     mistakes = {
         "The sign is wrong: the logarithm of a probability is negative.": -right,
         "Those are nats: take the logarithm with base 2.": right * np.log(2),
@@ -532,9 +536,15 @@ def check_average_bits(average_bits):
             bits(symbols, symbols).mean()
         ),
         "The two arrays are mixed up: learn from `seen`, code `symbols`.": (
-            bits(symbols, seen).mean()
+            turned_round
         ),
-        "That is the cost of symbols that are all equally frequent.": 2.0,
+        "Symbols of both signs are different symbols: do not take absolute values.": (
+            bits(np.abs(seen), np.abs(symbols)).mean()
+        ),
+        "Subtract the same number, the least of `seen`, from both arrays.": (
+            displaced.mean()
+        ),
+        "That is the cost of symbols that are all equally frequent.": np.log2(6),
         "Average over all symbols as often as they occur, not once for each kind.": (
             bits(seen, np.unique(symbols)).mean()
         ),

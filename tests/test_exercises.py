@@ -454,6 +454,13 @@ def cost(seen, symbols):
     ("answer", "said"),
     [
         (lambda seen, symbols: np.bincount(seen)[symbols].mean(), "bincount"),
+        (lambda seen, symbols: cost(abs(seen), abs(symbols)).mean(), "absolute"),
+        (
+            lambda seen, symbols: cost(
+                seen - seen.min(), symbols - symbols.min()
+            ).mean(),
+            "same number",
+        ),
         (lambda seen, symbols: cost(seen, symbols).mean() * np.log(2), "nats"),
         (lambda seen, symbols: cost(seen, symbols).sum(), "sum"),
         (lambda seen, symbols: cost(seen, seen).mean(), "entropy of `seen`"),
@@ -490,7 +497,8 @@ def test_the_average_cost_is_taken():
         bits = dict(zip(kinds, -np.log2(counts / len(seen)), strict=True))
         return sum(bits[symbol] for symbol in symbols) / len(symbols)
 
-    copied = cost(np.array([0] * 5 + [1] * 3 + [-2, 3]), np.array([1, -2, 0, 3, 1, 3]))
+    seen = np.array([0] * 5 + [1] * 3 + [-1, -2, -3, 2, 2])
+    copied = cost(seen, np.array([1, -2, 0, 2, 1, 2]))
     assert exercises.check_average_bits(lambda a, b: cost(a, b).mean()) is True
     assert exercises.check_average_bits(by_counts) is True
     assert exercises.check_average_bits(lambda a, b: None) is None
