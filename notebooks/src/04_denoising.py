@@ -69,8 +69,8 @@ images = lesson.start(seed=3)
 # describe MNIST at the `full` budget, unless we say otherwise. As in lesson 01, what takes many
 # trainings is a function that returns numbers, called through `records.result_of`: if its result
 # was recorded for the same code and images, it reads that; if not, it trains. The quick budget
-# compares fewer settings, with one seed. The first networks, and one U-Net, are trained while you
-# run the notebook.
+# compares fewer settings, with one seed. The networks
+# that the lesson looks at are trained while you run the notebook.
 
 # %% tags=["budget"]
 budget = lesson.budget(
@@ -311,10 +311,11 @@ lesson.check(1, streaks, exercises.check_streaks)
 #
 # $$\mathrm{psnr}(x, \hat x) = -10 \log_{10} \mathrm{mse}(x, \hat x)$$
 #
-# More is better. If the error falls to a tenth, the PSNR rises by 10 dB; 3 dB are about
-# a factor of two. We compute it for each image and average over the images. (The mean of the
-# decibels is not the decibels of the mean error. It is higher, by a few tenths here, because a few
-# images with a very small error raise it.)
+# More is better. If the error falls to a tenth, the PSNR rises by 10 dB; 3 dB are about a factor
+# of two. We compute it for each image and average over the images. (The mean of the decibels is
+# not the decibels of the mean error. It is higher, by a few tenths for Gaussian noise and by up
+# to one decibel for salt-and-pepper noise, because a few images with a very small error raise
+# it.)
 #
 # But does it see what we see? The ***structural similarity*** (SSIM) compares two images
 # in small windows, by three questions: do they have the same mean, do they have the
@@ -495,7 +496,7 @@ lesson.Table(
     ]
     + [
         (
-            "best filter that keeps certain pixels",
+            "best filter that keeps what is certainly right",
             "-",
             *[f"{told_psnr[kind]:.2f}" for kind in told],
         )
@@ -754,13 +755,13 @@ plt.show()
 #   by about 5 dB. A filter without them is a weak baseline. Nearly two thirds of it come with least
 #   squares; the rest from choosing them with the clipping in mind. (The width of the filter was
 #   chosen together with them.)
-# - The trees beat every filter. The linear map beats every filter but those that keep certain
-#   pixels: under masking and under salt-and-pepper noise these are ahead of it. On Gaussian noise
-#   the linear map and the trees are about equally good. Where some pixels are right and others
-#   wrong, the trees are far ahead. A guess at a part of the reason: they can ask whether a pixel is
-#   to be trusted, and a weighted sum cannot. (A linear map that is told which pixels are black and
-#   which are white would have been a stronger baseline; we have not tuned one.) So it would be
-#   wrong to remember one baseline as "the" baseline.
+# - The trees beat every filter. The linear map beats every filter but those that keep the pixels
+#   that are certainly right: under masking and under salt-and-pepper noise these are ahead of it.
+#   On Gaussian noise the linear map and the trees are about equally good. Where some pixels are
+#   right and others wrong, the trees are far ahead. A guess at a part of the reason: they can ask
+#   whether a pixel is to be trusted, and a weighted sum cannot. (A linear map that is told which
+#   pixels are black and which are white would have been a stronger baseline; we have not tuned
+#   one.) So it would be wrong to remember one baseline as "the" baseline.
 # - The trees' settings matter little for Gaussian noise, as long as the window is not too small.
 #   For salt-and-pepper noise an answer may rest on a single pixel, and the smaller window and
 #   questions that may choose among all its pixels are worth 0.8 dB. (They were tuned with 300
@@ -769,8 +770,8 @@ plt.show()
 # - The trees were trained on 1,000 images, because more would take too long. Like the linear map,
 #   they saw each image with a single draw of the noise. Our networks will see 55,000 images. At the
 #   end of the lesson one of them has to make do with as many as the trees.
-# - Except for one filter, no method was told that certain pixels may be kept. At the end of the
-#   lesson we put these pixels back into what each of them has restored.
+# - Except for these filters, no method was told that the pixels that are certainly right may be
+#   kept. At the end of the lesson we put them back into what each method has restored.
 
 # %%
 assert gained_psnr > plain_psnr + 1
@@ -1114,9 +1115,8 @@ def train(
 
 # %% [markdown]
 # All networks are asked the same questions, by one function. It restores the validation images
-# with each corruption and at several levels of noise. It also restores the test images, so that
-# no network has to be trained twice; we look at those numbers in the last section and not
-# before. (The noise itself is drawn by the backend: where a recorded network was trained on
+# with each corruption and at several levels of noise. It also restores the test images, and we look
+# at those numbers in the last section and not before. (The noise itself is drawn by the backend: where a recorded network was trained on
 # another backend than yours, it met other draws of the same noise.)
 
 # %%
@@ -1303,8 +1303,8 @@ plt.show()
 #   of the difference may be slower training.
 # - Look at the worst images: in the last two the strokes turn grey and break. A guess is that
 #   several digits could have been behind the noise, and the network draws something between them.
-#   More dangerous is a nearly convincing digit where the image shows something else, as the last
-#   one, a 7 that has come back much like a 3.
+#   More dangerous is a nearly convincing digit where the image shows something else, as here in
+#   the last one, a 7 that has come back much like a 3.
 # - It would be wrong to say that the network recovers the image. The squared error is smallest for
 #   the average of all images that could be behind the noise, weighted by their probabilities, and
 #   that is what it is trained to draw.
@@ -1499,6 +1499,7 @@ for column, kind in enumerate(inputs):
             ha="right",
             va="bottom",
             transform=ax.transAxes,
+            bbox={"facecolor": "black", "edgecolor": "none", "pad": 1},
         )
         if column == 0:
             ax.set_ylabel(network_names[name].replace(" for ", "\nfor\n"), fontsize=9)
@@ -1950,10 +1951,11 @@ print(f"mean length of the best arrows {length:.3f}, mean difference {difference
 # %% [markdown]
 # **What to notice**
 # - Arrows lead back to the spiral, nearly the shortest way. Far from it they are long,
-#   on it they are short. The network was never told about a spiral.
-# - Between two turns arrows become short again, or lead to the middle: there the point
-#   may have come from either turn, and the mean of both lies between them, where no
-#   clean point is. This would explain the grey strokes in the worst images above.
+#   on it they are short. The network was given no formula of the spiral.
+# - Exactly halfway between two turns an arrow is short, because both turns are equally probable
+#   and their mean lies between them, where no clean point is. A little to one side it leads
+#   towards the nearer turn, and still stops before it. This would explain the grey strokes in the
+#   worst images above.
 # - It would be wrong to say that a denoiser always returns an image that could be real. Its
 #   answer is a mean, and a mean of two digits is no digit.
 
@@ -2381,9 +2383,9 @@ ax.axvline(0, color="0.5", linewidth=1)
 ax.set_yticks(places, corruptions)
 ax.set_ylim(len(corruptions) - 0.6, -0.4)
 ax.set(
-    xlabel="lead over the baseline (dB); bars, or within the markers: standard error"
+    xlabel="lead (dB), with its standard error (some bars are smaller than the marker)"
 )
-ax.set_title("Lead of the networks over the best baseline (triangle: over trees)")
+ax.set_title("Lead of the U-Net over the best baseline, all pixels counted")
 figure.legend(loc="outside lower center")
 words = ", ".join(
     f"{kind} {with_error(leads[kind])} and {with_error(few_leads[kind])}"
@@ -2489,38 +2491,49 @@ with_certain = keep_certain("salt-and-pepper", noisy, x_hat)
 eight_restored = evaluation.mean_psnr(x_val[:8], x_hat)
 eight_kept = evaluation.mean_psnr(x_val[:8], with_certain)
 print(
-    f"{more_name}, eight images: {eight_restored:.2f} dB, with certain pixels kept "
+    f"{more_name}, eight images: {eight_restored:.2f} dB, certainly right pixels kept "
     f"{eight_kept:.2f} dB"
 )
 
 # %%
+of_trees, of_unet = n_seen["trees"], n_seen["U-Net trained for it"]
+gained = {
+    of: np.mean(found["kept"]) - np.mean(found["as restored"])
+    for of, found in kept.items()
+}
+kept_lead = {}  # the mean of all seeds, and what this one training has gained
+for kind in told:
+    of_seeds = np.mean([run["some"] for run in denoisers[kind]])
+    of_network = of_seeds + gained[of_unet, kind]
+    kept_lead[kind] = of_network - np.mean(kept[of_trees, kind]["kept"])
+    print(
+        f"{kind}: the network leads by {kept_lead[kind]:.1f} dB over trees trained on "
+        f"{len(x_like_trees):,} images"
+    )
+# The last one was salt-and-pepper noise.
+kept_more_lead = (
+    of_network - np.mean(more_trees["some"]) - (eight_kept - eight_restored)
+)
+print(f"and there by {kept_more_lead:.1f} dB over {more_name}")
+machine = np.mean(kept[of_unet, "salt-and-pepper"]["as restored"]) - of_seeds
+print(f"trained again, it differs by {machine:+.2f} dB from the mean of the recorded")
+
+# %%
 if lesson.on_mnist(images):
-    gained = {
-        of: np.mean(found["kept"]) - np.mean(found["as restored"])
-        for of, found in kept.items()
-    }
-    of_trees, of_unet = n_seen["trees"], n_seen["U-Net trained for it"]
     assert 1.6 < gained[of_unet, "salt-and-pepper"] < 2.1
     assert 0.4 < gained[of_unet, "masking"] < 0.7
     assert max(gained[of_trees, kind] for kind in told) < 0.3
-    kept_lead = {
-        kind: np.mean(kept[of_unet, kind]["kept"])
-        - np.mean(kept[of_trees, kind]["kept"])
-        for kind in told
-    }
-    assert 2.0 < kept_lead["salt-and-pepper"] < 2.5
-    assert 2.7 < kept_lead["masking"] < 3.1
-    of_more = np.mean(more_trees["some"]) + eight_kept - eight_restored
-    of_network = np.mean(kept[of_unet, "salt-and-pepper"]["kept"])
-    assert 0.7 < of_network - of_more < 1.5
+    assert 1.5 < kept_lead["salt-and-pepper"] < 2.3
+    assert 2.7 < kept_lead["masking"] < 3.3
+    assert 0.4 < kept_more_lead < 1.1
+    assert abs(machine) > 0.8 * leads["salt-and-pepper"][0]
     assert test_psnr["U-Net trained for it", "Gaussian"].min() >= 21.0
     assert test_psnr["U-Net trained for it", "masking"].min() >= 24.5
     assert test_psnr["U-Net trained for it", "salt-and-pepper"].min() >= 26.5
     assert leads["Gaussian"][0] >= 2.5
     assert 2.3 < leads["masking"][0] < 2.5
-    assert 0.25 < leads["salt-and-pepper"][0] < 0.35
-    assert leads["salt-and-pepper"][0] > 4 * leads["salt-and-pepper"][1]
-    assert abs(more_lead[0] + 0.85) < 0.05
+    assert 0.1 < leads["salt-and-pepper"][0] < 0.7
+    assert -1.0 < more_lead[0] < -0.4
     of_trees, of_more, of_network = by_measure
     assert mse_of_some[of_more] < mse_of_some[of_network] < mse_of_some[of_trees]
     assert ssim_of_val[of_more] > ssim_of_val[of_network] > ssim_of_val[of_trees]
@@ -2543,23 +2556,28 @@ if lesson.on_mnist(images):
 
 # %% [markdown]
 # **What to notice**
-# - The network trained on all images is ahead of the trees trained on 1,000 by about 2.7 dB on
-#   Gaussian noise, 2.4 on masking and 0.3 on salt-and-pepper noise.
+# - With all pixels counted, the network trained on all images is ahead of the trees trained on
+#   1,000 by about 2.7 dB on Gaussian noise, 2.4 on masking and a few tenths on salt-and-pepper
+#   noise.
 # - On salt-and-pepper noise the tuning decides: the trees' best settings are 1.3 dB better than
 #   those with which the tuning began (with 300 images). Had we kept the first ones, the network
 #   would probably have seemed far ahead. And trees trained on 4,000 images are ahead of the
-#   network by about 0.85 dB, although it has seen 55,000. MSE and SSIM agree.
+#   recorded networks by about 0.85 dB, although these have seen 55,000. MSE and SSIM agree.
 # - But what does this number measure? If the pixels that are certainly right are put back, the
-#   network gains 1.9 dB on salt-and-pepper noise and the trees 0.2 (one seed). So a good part of
-#   its error lies where nothing had to be restored: it repaints all pixels, and the trees have
-#   learned to leave the right ones alone. With these pixels kept it is about 2.2 dB ahead of the
-#   trees trained on 1,000 images. The trees trained on 4,000 gain 0.2 dB, too, on the eight images
-#   that we have kept of them; if they do so on all, the network is about one decibel *ahead* of
-#   them. One line, written by hand, has turned the order round.
+#   network gains 1.9 dB on salt-and-pepper noise and the trees 0.2 (one training). So a good part
+#   of its error lies where nothing had to be restored: it repaints all pixels, and the trees have
+#   learned to leave the right ones alone. With these pixels kept it is nearly two decibels ahead of
+#   the trees trained on 1,000 images. It is probably also ahead of those trained on 4,000, by half
+#   a decibel or more; but what these gain was measured on eight images only. One line, written by
+#   hand, would then turn the order round.
+# - For the last table the network was trained once more from seed 1, on a CPU, and on
+#   salt-and-pepper noise came out a third of a decibel better than the recorded ones, which were
+#   trained on a GPU. So ± over the seeds of one machine says too little, and a lead of a few tenths
+#   is not to be trusted.
 # - Trained on the same 1,000 images as the trees, the network is about 1.6 dB ahead on Gaussian
-#   noise, 0.4 on masking, and two decibels behind on salt-and-pepper noise (whether the last would
-#   still hold with certain pixels kept we have not measured). On the first two the longest training
-#   was not the best. A guess is that the network is *overfitting*.
+#   noise, 0.4 on masking, and two decibels behind on salt-and-pepper noise (whether the last
+#   would still hold with the right pixels put back we have not measured). On the first two the
+#   longest training was not the best. A guess is that the network is *overfitting*.
 # - What are the 54,000 other images worth to the network? About 1.1 dB on Gaussian noise, 2.0 on
 #   masking and 2.4 on salt-and-pepper noise. These differences may still change: the network
 #   trained on all images might gain from more epochs, and the one trained on 1,000 images too, but
@@ -2601,12 +2619,13 @@ if lesson.on_mnist(images):
 #   trees that see only a small window leave all other baselines behind, and on the latter their
 #   settings are worth more than a decibel.
 # - On MNIST a U-Net trained on 55,000 images, for four epochs and with one setting, is ahead of
-#   tuned trees trained on 1,000 by about 2.7 dB (Gaussian noise), 2.4 dB (masking) and 0.3 dB
-#   (salt-and-pepper noise). On the last, trees trained on 4,000 images are ahead of it by 0.85 dB.
-#   Trained on 1,000 images it is ahead on the first two and two decibels behind on the third.
+#   tuned trees trained on 1,000 by about 2.7 dB (Gaussian noise), 2.4 dB (masking) and a few tenths
+#   (salt-and-pepper noise). On the last, trees trained on 4,000 images are ahead of it. Trained on
+#   1,000 images it is ahead on the first two and two decibels behind on the third.
 # - Ask which pixels a number counts. Where some pixels are certainly right, put them back: with
-#   this rule the network is about 2.2 dB ahead of the trees trained on 1,000 images on
-#   salt-and-pepper noise, and no longer behind those trained on 4,000 (one seed).
+#   this rule the network is nearly two decibels ahead of the trees trained on 1,000 images on
+#   salt-and-pepper noise, and probably ahead of those trained on 4,000 (one training, and eight
+#   images of the trees).
 # - PSNR and SSIM can disagree, and neither tests whether a digit can be read. Print both, and look.
 # - Denoising gave no better code than copying here.
 # - Skip connections lead round the halving and the narrow vector; after four epochs they are worth
@@ -2648,8 +2667,9 @@ if lesson.on_mnist(images):
 #
 # (Leads are those of a U-Net over tuned trees trained on 1,000 images, if no other number is
 # given. The U-Net trained on 55,000 images had four epochs and one setting for all corruptions;
-# on salt-and-pepper noise the one trained on 1,000 had not reached its limit. ± is the standard
-# error of a lead, and the standard deviation over seeds in the other rows.)
+# on salt-and-pepper noise the one trained on 1,000 had not reached its limit. All pixels are
+# counted, if we do not say otherwise. ± is the standard error of a lead, and the standard deviation
+# over seeds in the other rows, both on one machine.)
 
 # %%
 lesson.Table(
@@ -2682,10 +2702,17 @@ lesson.Table(
             for kind in corruptions
         ],
         (
-            f"salt-and-pepper: lead of the U-Net, {len(x_train):,} images, over trees from "
-            f"{budget.n_more_trees:,}",
+            f"salt-and-pepper: lead of the U-Net, {len(x_train):,} images, over trees "
+            f"trained on {budget.n_more_trees:,}",
             with_error(more_lead),
         ),
+        *[
+            (
+                f"{kind}: lead of the U-Net, pixels that are certainly right put back",
+                f"{kept_lead[kind]:+.1f}",
+            )
+            for kind in told
+        ],
     ],
 )
 
