@@ -161,6 +161,8 @@ def test_the_stored_lessons_have_read_every_record_and_trained_none():
     kept = json.loads(records.FILE.read_text("utf-8"))
     assert kept
     for lesson, of_lesson in kept.items():
+        if " on " in lesson:  # other images than those of the stored lesson
+            continue
         book = nbformat.read(build.NOTEBOOKS / f"{lesson}.ipynb", as_version=4)
         text = "\n".join(text for cell in code_cells(book) for text in texts(cell))
         read = collections.Counter()

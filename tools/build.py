@@ -48,6 +48,7 @@ FULL = {
 }
 IDLE = 0.7  # load average below which a run may be timed
 LARGEST = 800_000  # bytes of a stored notebook
+GREY_STEPS = (5, 15)  # of 256, if it is too large; divisors of 255, which is white
 ARCHIVE = "/content/aelab.zip"  # where an upload to Colab lies
 COLAB = """\
 import sys
@@ -174,8 +175,9 @@ def execute_lesson(source):
     for book, path in ((lesson, lesson_path), (solution, solution_path)):
         number_cells(book)
         book.metadata = {**METADATA, RUN: run}
-        if len(nbformat.writes(book)) > LARGEST:
-            shrink(book)
+        for step in GREY_STEPS:
+            if len(nbformat.writes(book)) > LARGEST:
+                shrink(book, step)
         # Built once more: the text names the minutes.
         write(path, keep_outputs(build(source, targets(source)[path]), old=book))
 
@@ -251,26 +253,26 @@ def number_cells(book):
                 output.execution_count = count
 
 
-def shrink(book):
-    """Store figures with a palette of 256 colours."""
+def shrink(book, step):
+    """Store figures with a palette of 256 colours, whose greys lie a step apart."""
     for cell in book.cells:
         for output in cell.get("outputs", ()):
             shown = output.get("data", {})
             if "image/png" in shown:
-                shown["image/png"] = smaller(shown["image/png"])
+                shown["image/png"] = smaller(shown["image/png"], step)
 
 
-def smaller(png):
-    """A figure in base64, with 52 greys and 204 colours that suit it.
+def smaller(png, step=5):
+    """A figure in base64, with greys a step apart and as many colours as are left.
 
     One palette for all would be spent on the many greys of images, and lose the few
     colours that tell classes apart.
     """
     figure = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     pixels = np.asarray(figure)
-    palette = np.arange(0, 256, 5, "uint8").repeat(3).tolist()  # greys, white included
+    palette = np.arange(0, 256, step, "uint8").repeat(3).tolist()  # with white
     n_greys = len(palette) // 3
-    indices = np.rint(pixels.mean(axis=-1) / 5).astype("uint8")
+    indices = np.rint(pixels.mean(axis=-1) / step).astype("uint8")
     is_coloured = np.ptp(pixels, axis=-1) > 8
     if is_coloured.any():
         colours = Image.fromarray(pixels[is_coloured][None]).quantize(256 - n_greys)

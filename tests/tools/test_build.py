@@ -181,7 +181,7 @@ def test_grey_figures_are_stored_with_a_palette():
     png = encoded(greys.repeat(3, axis=-1))
     output = v4.new_output("display_data", {"image/png": png, "text/plain": "figure"})
     book = v4.new_notebook(cells=[v4.new_code_cell("plot()", outputs=[output])])
-    build.shrink(book)
+    build.shrink(book, 5)
     shown = book.cells[0].outputs[0].data
     assert len(shown["image/png"]) < 0.9 * len(png)
     assert np.abs(decoded(shown["image/png"]) - greys.astype(int)).max() <= 12
