@@ -2543,7 +2543,8 @@ if lesson.on_mnist(images):
     assert 2.5 < of_unet - test_psnr["linear map", "Gaussian"][0] < 2.9
     assert 1.4 < few_leads["Gaussian"][0] < 1.8
     assert 0.3 < few_leads["masking"][0] < 0.55
-    assert few_leads["masking"][0] > 2 * few_leads["masking"][1]
+    lead, standard_error = few_leads["masking"]
+    assert lead > 2 * standard_error
     assert -2.3 < few_leads["salt-and-pepper"][0] < -1.9
     assert max(best_few_epochs["Gaussian"], best_few_epochs["masking"]) < 220
     assert best_few_epochs["salt-and-pepper"] == max(budget.few_lengths)
