@@ -262,7 +262,7 @@ def shrink(book, step):
                 shown["image/png"] = smaller(shown["image/png"], step)
 
 
-def smaller(png, step=5):
+def smaller(png, step):
     """A figure in base64, with greys a step apart and as many colours as are left.
 
     One palette for all would be spent on the many greys of images, and lose the few

@@ -176,19 +176,21 @@ def decoded(png):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"))
 
 
-def test_grey_figures_are_stored_with_a_palette():
+@pytest.mark.parametrize("step", build.GREY_STEPS)
+def test_grey_figures_are_stored_with_a_palette(step):
     greys = np.random.default_rng(0).integers(0, 256, (64, 64, 1), "uint8")
     png = encoded(greys.repeat(3, axis=-1))
     output = v4.new_output("display_data", {"image/png": png, "text/plain": "figure"})
     book = v4.new_notebook(cells=[v4.new_code_cell("plot()", outputs=[output])])
-    build.shrink(book, 5)
+    build.shrink(book, step)
     shown = book.cells[0].outputs[0].data
     assert len(shown["image/png"]) < 0.9 * len(png)
     assert np.abs(decoded(shown["image/png"]) - greys.astype(int)).max() <= 12
     assert shown["text/plain"] == "figure"
 
 
-def test_white_and_the_few_colours_of_classes_survive_many_greys():
+@pytest.mark.parametrize("step", build.GREY_STEPS)
+def test_white_and_the_few_colours_of_classes_survive_many_greys(step):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (300, 300, 1), "uint8").repeat(3, axis=-1)
     pixels[100:] = 255
@@ -196,7 +198,7 @@ def test_white_and_the_few_colours_of_classes_survive_many_greys():
     shades = np.linspace(0.2, 1, 4)[:, None, None]  # anti-aliased edges
     pixels[:4, :10] = 255 * (1 - shades * (1 - classes))
     pixels[50, 50] = 255 * classes[8]
-    kept = decoded(build.smaller(encoded(pixels)))
+    kept = decoded(build.smaller(encoded(pixels), step))
     assert np.abs(kept.astype(int) - pixels.astype(int)).max() <= 12
     assert (kept[100:] == 255).all()
 
