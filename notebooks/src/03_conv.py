@@ -2421,6 +2421,7 @@ if lesson.on_mnist(images):
     for rate, name in ((0.12, "convolutional, 64"), (0.12, "dense, 64")):
         alone = ("PCA, all", "PCA, 64", "pixels")  # each curve by itself
         assert at_rates[name][rate] < min(at_rates[other][rate] for other in alone)
+    assert max(conv_at[0.15], dense_at[0.15]) < 0.8 * pca_at[0.15]
     mix = at_rates["best mix without a network"]
     behind = {
         rate: min(conv_at[rate], dense_at[rate]) / mix[rate] - 1
@@ -2441,6 +2442,8 @@ if lesson.on_mnist(images):
     beside = at_rates["context model"]
     of_contexts = curves["context model"]
     assert abs(of_contexts.rates[0] - 0.155) < 0.005
+    for name in ("convolutional, 64", "dense, 64"):
+        assert of_contexts.errors[0] < 0.5 * error_at(curves[name], of_contexts.rates[0])
     assert beside[0.2] < 0.85 * min(conv_at[0.2], dense_at[0.2])
     assert beside[0.25] < 0.7 * min(conv_at[0.25], dense_at[0.25])
     assert beside[0.35] < 0.2 * min(conv_at[0.35], dense_at[0.35])
@@ -2801,8 +2804,7 @@ if lesson.on_mnist(images):
 #
 # - A convolution looks at a few neighbours at a time and uses the same weights at all places. Its
 #   advantage over the dense network is gone when the pixels are shuffled (one seed, settings not
-#   tuned again). Shuffling takes away
-#   neighbouring pixels and, with them, what shared weights could use, so this test cannot say
+#   tuned again). Shuffling takes away neighbouring pixels and, with them, what shared weights could use, so this test cannot say
 #   which of the two matters.
 # - Read a loss against its lower bound, and a code against the size of its image: a code map
 #   can be larger than the image.

@@ -69,8 +69,8 @@ images = lesson.start(seed=3)
 # describe MNIST at the `full` budget, unless we say otherwise. As in lesson 01, what takes many
 # trainings is a function that returns numbers, called through `records.result_of`: if its result
 # was recorded for the same code and images, it reads that; if not, it trains. The quick budget
-# compares fewer settings, with one seed. The networks
-# that the lesson looks at are trained while you run the notebook.
+# compares fewer settings, with one seed. The networks that the lesson looks at are trained while
+# you run the notebook.
 
 # %% tags=["budget"]
 budget = lesson.budget(
@@ -2523,17 +2523,18 @@ if lesson.on_mnist(images):
     assert 1.6 < gained[of_unet, "salt-and-pepper"] < 2.1
     assert 0.4 < gained[of_unet, "masking"] < 0.7
     assert max(gained[of_trees, kind] for kind in told) < 0.3
-    assert 1.5 < kept_lead["salt-and-pepper"] < 2.3
-    assert 2.7 < kept_lead["masking"] < 3.3
-    assert 0.4 < kept_more_lead < 1.1
-    assert abs(machine) > 0.8 * leads["salt-and-pepper"][0]
+    assert 1.7 < kept_lead["salt-and-pepper"] < 2.0
+    assert 2.7 < kept_lead["masking"] < 3.1
+    assert 0.5 < kept_more_lead < 0.9
+    assert 0.3 < machine < 0.4
+    assert machine > leads["salt-and-pepper"][0]
     assert test_psnr["U-Net trained for it", "Gaussian"].min() >= 21.0
     assert test_psnr["U-Net trained for it", "masking"].min() >= 24.5
     assert test_psnr["U-Net trained for it", "salt-and-pepper"].min() >= 26.5
     assert leads["Gaussian"][0] >= 2.5
     assert 2.3 < leads["masking"][0] < 2.5
-    assert 0.1 < leads["salt-and-pepper"][0] < 0.7
-    assert -1.0 < more_lead[0] < -0.4
+    assert 0.25 < leads["salt-and-pepper"][0] < 0.35
+    assert abs(more_lead[0] + 0.85) < 0.05
     of_trees, of_more, of_network = by_measure
     assert mse_of_some[of_more] < mse_of_some[of_network] < mse_of_some[of_trees]
     assert ssim_of_val[of_more] > ssim_of_val[of_network] > ssim_of_val[of_trees]
