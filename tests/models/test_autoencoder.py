@@ -51,15 +51,15 @@ def test_one_contract_for_every_model(name):
     assert reconstruction.dtype == np.float32
     assert reconstruction.shape == (5, *model._output_shape()[1:])
     images = ops.convert_to_numpy(model.images_in(y_pred))
-    np.testing.assert_allclose(images, reconstruction, atol=1e-6)
+    np.testing.assert_allclose(images, reconstruction, atol=1e-5)
     if isinstance(model, models.UNet):
         assert not hasattr(model, "encode")
     else:
         z = model.encode(x)
         assert z.shape == (5, *model.decoder.input_shape[1:])
-        np.testing.assert_allclose(model.decode(z), reconstruction, atol=1e-6)
+        np.testing.assert_allclose(model.decode(z), reconstruction, atol=1e-5)
         two_at_a_time = model.encode(x, batch_size=2)
-        np.testing.assert_allclose(two_at_a_time, z, atol=1e-6)
+        np.testing.assert_allclose(two_at_a_time, z, atol=1e-5)
     model.compile("adam")
     target = np.random.default_rng(1).random(reconstruction.shape, "float32")
     assert np.isfinite(model.fit(x, target, verbose=0).history["loss"]).all()
@@ -116,8 +116,8 @@ def test_arrays_lists_and_data_sets_give_the_same_codes(x):
     z, x_hat = model.encode(x), model.reconstruct(x)
     as_generator = (x[i : i + 100] for i in (0, 100, 200))
     for same in (Batches(), list(x), ops.convert_to_tensor(x), as_generator):
-        np.testing.assert_allclose(model.encode(same), z, atol=1e-6)
-    np.testing.assert_allclose(model.reconstruct(Batches()), x_hat, atol=1e-6)
+        np.testing.assert_allclose(model.encode(same), z, atol=1e-5)
+    np.testing.assert_allclose(model.reconstruct(Batches()), x_hat, atol=1e-5)
     data_sets = [Batches()]
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -129,7 +129,7 @@ def test_arrays_lists_and_data_sets_give_the_same_codes(x):
 
         data_sets.append(DataLoader(list(zip(x, x, strict=True)), batch_size=100))
     for data_set in data_sets:
-        np.testing.assert_allclose(model.encode(data_set), z, atol=1e-6)
+        np.testing.assert_allclose(model.encode(data_set), z, atol=1e-5)
         logs = model.evaluate(data_set, verbose=0, return_dict=True)
         assert logs["loss"] == pytest.approx(evaluation.mse(x, x_hat), rel=1e-4)
     for data_set in data_sets:
@@ -258,7 +258,7 @@ def test_the_code_that_is_decoded_is_the_code_that_is_penalised(x):
     blank = np.abs(dark.encode(np.zeros_like(x[:1]))).sum()
     dark.optimizer.learning_rate = 0.0
     logs = dark.fit(x, verbose=0).history
-    assert logs["penalty"][0] == pytest.approx(blank, abs=1e-6)
+    assert logs["penalty"][0] == pytest.approx(blank, abs=1e-5)
     # Dropout acts on the penalised code, too: no two epochs measure the same.
     noisy = small(dropout=0.5, penalty=penalties.L1Sparsity(1.0))
     noisy.optimizer.learning_rate = 0.0
@@ -269,10 +269,10 @@ def test_the_code_that_is_decoded_is_the_code_that_is_penalised(x):
 def test_corruption_acts_in_training_and_rests_at_inference(x):
     model = small(corruption=Darken())
     lit = ops.convert_to_numpy(model(x[:5])["reconstruction"])
-    np.testing.assert_allclose(lit, model.reconstruct(x[:5]), atol=1e-6)
+    np.testing.assert_allclose(lit, model.reconstruct(x[:5]), atol=1e-5)
     dark = ops.convert_to_numpy(model(x[:5], training=True)["reconstruction"])
     assert np.abs(dark - lit).max() > 1e-3
-    np.testing.assert_allclose(dark, np.broadcast_to(dark[:1], dark.shape), atol=1e-6)
+    np.testing.assert_allclose(dark, np.broadcast_to(dark[:1], dark.shape), atol=1e-5)
     always = small(corruption=corruption.MaskPixels(1.0, at_inference=True))
     error = evaluation.mse(x, always.reconstruct(np.zeros_like(x)))
     logs = always.evaluate(x, verbose=0, return_dict=True)
@@ -285,7 +285,7 @@ def test_same_seed_same_run(x):
         model = small(dropout=0.1)
         model.fit(x, epochs=2, verbose=0)
         runs.append(model.reconstruct(x))
-    np.testing.assert_allclose(*runs, atol=1e-6)
+    np.testing.assert_allclose(*runs, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -378,7 +378,7 @@ def test_a_stop_in_the_first_step_leaves_a_model_that_trains(x):
     model.compile("adam", **training.fast_settings())
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, verbose=0)
-    assert evaluation.mse(x, model.reconstruct(x)) == pytest.approx(trained)
+    assert evaluation.mse(x, model.reconstruct(x)) == pytest.approx(trained, rel=1e-4)
 
 
 class StopsOnce(keras.optimizers.Adam):
