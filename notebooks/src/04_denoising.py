@@ -24,8 +24,9 @@
 # - say what the best possible denoiser computes, and where its answers point;
 # - test whether denoising makes a code more useful.
 #
-# **You need** lessons 01 to 03; for the section *What does a denoiser learn?* also Bayes's theorem
-# and gradients. (You may skip that section: nothing after it needs it.)
+# **You need** lessons 01 to 03; for the section *What does a denoiser learn?* also Bayes's
+# theorem and gradients. (You may skip that section: only an open project and a line of the
+# summary need it.)
 #
 # **Time** 110 minutes to read, and 35 more for the exercises; all cells together take
 # {{minutes}} minutes on two CPU cores. (The comparisons are read from what we recorded; to train
@@ -69,8 +70,8 @@ images = lesson.start(seed=3)
 # describe MNIST at the `full` budget, unless we say otherwise. As in lesson 01, what takes many
 # trainings is a function that returns numbers, called through `records.result_of`: if its result
 # was recorded for the same code and images, it reads that; if not, it trains. The quick budget
-# compares fewer settings, with one seed. The networks that the lesson looks at are trained while
-# you run the notebook.
+# compares fewer settings, with one seed. Four image networks and that of the spiral are
+# trained while you run the notebook; the pictures of the others were recorded with their numbers.
 
 # %% tags=["budget"]
 budget = lesson.budget(
@@ -207,10 +208,11 @@ plt.show()
 # - ***Gaussian noise***: a random number is added to each pixel, and the result is
 #   clipped to [0, 1]. With the standard deviation $\sigma$,
 #   $\;\tilde x_i = \mathrm{clip}(x_i + \sigma \epsilon_i)$, where $\epsilon_i$ is drawn
-#   from the standard normal distribution. Every pixel is changed by a random amount, but after the
-#   clipping about half of the black ones are black again, and nothing tells us which.
+#   from the standard normal distribution. Every pixel is changed by a random amount; after the
+#   clipping about half of the black ones are black again. No other pixel is what it was.
 # - ***Masking***: each pixel is set to 0 with a probability, here one half,
-#   independently of the others. Half of the pixels say nothing; the others are right.
+#   independently of the others. A pixel that is not black is certainly right; a black one does not
+#   show whether it was masked.
 # - ***Salt-and-pepper noise***: a fraction of the pixels, here a fifth, becomes white or
 #   black with equal probability. A grey pixel is certainly right; nothing tells us which of the
 #   black and white ones are wrong.
@@ -312,10 +314,10 @@ lesson.check(1, streaks, exercises.check_streaks)
 # $$\mathrm{psnr}(x, \hat x) = -10 \log_{10} \mathrm{mse}(x, \hat x)$$
 #
 # More is better. If the error falls to a tenth, the PSNR rises by 10 dB; 3 dB are about a factor
-# of two. We compute it for each image and average over the images. (The mean of the decibels is
-# not the decibels of the mean error. It is higher, by a few tenths for Gaussian noise and by up
-# to one decibel for salt-and-pepper noise, because a few images with a very small error raise
-# it.)
+# of two. We compute it for each image and average over the images. (The mean of the
+# decibels is not the decibels of the mean error. Because the logarithm is curved, it is the higher
+# the more the images differ: for the restored images of this lesson by a few tenths of a decibel to
+# about one.)
 #
 # But does it see what we see? The ***structural similarity*** (SSIM) compares two images
 # in small windows, by three questions: do they have the same mean, do they have the
@@ -765,8 +767,7 @@ plt.show()
 # - The trees' settings matter little for Gaussian noise, as long as the window is not too small.
 #   For salt-and-pepper noise an answer may rest on a single pixel, and the smaller window and
 #   questions that may choose among all its pixels are worth 0.8 dB. (They were tuned with 300
-#   images; with 1,000 the best ones may differ a little. The number of trees, 20, was not tuned;
-#   more trees would, if anything, do better.)
+#   images; with 1,000 the best ones may differ a little. The number of trees, 20, was not tuned.)
 # - The trees were trained on 1,000 images, because more would take too long. Like the linear map,
 #   they saw each image with a single draw of the noise. Our networks will see 55,000 images. At the
 #   end of the lesson one of them has to make do with as many as the trees.
@@ -1115,9 +1116,10 @@ def train(
 
 # %% [markdown]
 # All networks are asked the same questions, by one function. It restores the validation images
-# with each corruption and at several levels of noise. It also restores the test images, and we look
-# at those numbers in the last section and not before. (The noise itself is drawn by the backend: where a recorded network was trained on
-# another backend than yours, it met other draws of the same noise.)
+# with each corruption and at several levels of noise. It also restores the test images, and we
+# look at those numbers in the last section and not before. (The noise itself is drawn by the
+# backend: where a recorded network was trained on another backend than yours, it met other draws
+# of the same noise.)
 
 # %%
 first = budget.seeds[0]
@@ -1303,8 +1305,8 @@ plt.show()
 #   of the difference may be slower training.
 # - Look at the worst images: in the last two the strokes turn grey and break. A guess is that
 #   several digits could have been behind the noise, and the network draws something between them.
-#   More dangerous is a nearly convincing digit where the image shows something else, as here in
-#   the last one, a 7 that has come back much like a 3.
+#   More dangerous is a nearly convincing digit where the image shows something else, as the
+#   last one in our run with TensorFlow, a 7 that has come back much like a 3.
 # - It would be wrong to say that the network recovers the image. The squared error is smallest for
 #   the average of all images that could be behind the noise, weighted by their probabilities, and
 #   that is what it is trained to draw.
@@ -1355,7 +1357,7 @@ lesson.Table(("noise in evaluate()", "MSE"), losses.items())
 # **What to notice**
 # - With the noise on, `evaluate` agrees with what we compute from corrupted arrays. With
 #   the noise off it shows about a third of that loss, but for an easier task: copying clean
-#   images. (Nor does 10 times the logarithm of this mean error give the PSNR of the tables, which
+#   images. (Nor does -10 times the logarithm of this mean error give the PSNR of the tables, which
 #   is a mean over images.)
 # - It would be wrong to choose the number of epochs, or a network, by a validation loss
 #   before you know whether the noise was on. The next section has an example.
@@ -1658,8 +1660,8 @@ lesson.Table(
 #   furthest behind, while the one for 0.75 is nearly level.
 # - So a specialist is worth training only if the level is well known, and even then it gains
 #   little. Those for 0.5 and 0.75 stay 0.1 to 0.2 dB ahead if the level is off by about a fifth.
-#   (For 0.25 we have no level so near.) It would be wrong to train one for a camera whose noise you
-#   only guess.
+#   (For 0.25 we have no level so near; and all of these networks were trained on one machine.) It
+#   would be wrong to train one for a camera whose noise you only guess.
 # - (These images have other draws of the noise than those of the tables above, so that at the same
 #   level the numbers differ by a few hundredths.)
 
@@ -1786,8 +1788,8 @@ plots.image_rows(
         f"{unseen['drawn afresh']:.1f} dB": drawn_afresh.reconstruct(noisy),
         "image": np.concatenate([x_few[:4], x_val[:4]]),
     },
-    column_names=["seen"] * 4 + ["new"] * 4,
-    title="Seen noisy images and new ones (PSNR: mean over seen, mean over new)",
+    column_names=["training"] * 4 + ["new"] * 4,
+    title="Training images, with the noise drawn once, and new ones (PSNR: two means)",
 )
 plt.show()
 
@@ -1950,7 +1952,7 @@ print(f"mean length of the best arrows {length:.3f}, mean difference {difference
 
 # %% [markdown]
 # **What to notice**
-# - Arrows lead back to the spiral, nearly the shortest way. Far from it they are long,
+# - Arrows lead back to the spiral, nearly the shortest way. Far outside it they are long,
 #   on it they are short. The network was given no formula of the spiral.
 # - Exactly halfway between two turns an arrow is short, because both turns are equally probable
 #   and their mean lies between them, where no clean point is. A little to one side it leads
@@ -2020,12 +2022,11 @@ assert deviation < 0.01
 # recognises the digit, the code holds it in a form that is easy to read. Labels are used for
 # this question only.
 #
-# We take the convolutional model of lesson 03 with a code of 64 values, and train it to
-# copy, to remove Gaussian noise of two levels, and to fill in pixels that were masked with
-# two probabilities, each from several seeds, on 10,000 images. The baselines are the raw
-# pixels, PCA with 64 components, and the same encoder without any training. The weight of
-# each probe's penalty is chosen on the images `x_tune`, because codes of many values need a
-# larger one.
+# We take the convolutional model of lesson 03 with a code of 64 values, and train it to copy, to
+# remove Gaussian noise of two levels, and to fill in pixels that were masked with two
+# probabilities, each from several seeds, on 10,000 images. The baselines are the raw pixels, PCA
+# with 64 components, and the same encoder without any training. The weight of each probe's
+# penalty is chosen on the images `x_tune`, because codes differ in the one that suits them.
 #
 # > **Predict.** From which of these does a linear probe read the digit best, and from which worst:
 # > raw pixels, PCA, the untrained encoder, the one that copies, the denoisers?
@@ -2177,8 +2178,8 @@ if lesson.on_mnist(images):
 # much of its lead is due to the number of images? To see it, we train the network for each
 # corruption on the same 1,000 images. How long? In 220 epochs it makes about as many steps as the
 # other networks, but a network that is trained on few images may overfit. So we begin with a
-# quarter of that, double the length as long as the images `x_tune` gain from it, and train the best
-# length from all seeds.
+# quarter of that, double the length as long as the images `x_tune` gain from it, up to 220 epochs,
+# and train the best length from all seeds.
 #
 # > **Predict.** Trained on 1,000 images, for which of the three corruptions will the network still
 # > be ahead of the trees, and by how many decibels?
@@ -2365,8 +2366,8 @@ lesson.Table(
 figure, ax = plt.subplots(figsize=(7.5, 3), layout="constrained")
 places = np.arange(len(corruptions))
 for marker, found, label in (
-    ("o", leads, f"trained on {len(x_train):,} images"),
-    ("s", few_leads, f"trained on {len(x_like_trees):,} images"),
+    ("o", leads, f"U-Net {len(x_train):,} images, trees {budget.n_trees:,}"),
+    ("s", few_leads, f"U-Net {len(x_like_trees):,} images, trees {budget.n_trees:,}"),
 ):
     values, errors = np.array(list(found.values())).T
     ax.errorbar(values, places, xerr=errors, fmt=marker, capsize=3, label=label)
@@ -2377,7 +2378,7 @@ ax.errorbar(
     xerr=more_lead[1],
     fmt="^",
     capsize=3,
-    label=f"trained on {len(x_train):,}, over trees trained on {budget.n_more_trees:,}",
+    label=f"U-Net {len(x_train):,} images, trees {budget.n_more_trees:,}",
 )
 ax.axvline(0, color="0.5", linewidth=1)
 ax.set_yticks(places, corruptions)
@@ -2385,7 +2386,7 @@ ax.set_ylim(len(corruptions) - 0.6, -0.4)
 ax.set(
     xlabel="lead (dB), with its standard error (some bars are smaller than the marker)"
 )
-ax.set_title("Lead of the U-Net over the best baseline, all pixels counted")
+ax.set_title("Lead of the U-Net over tuned trees, all pixels counted")
 figure.legend(loc="outside lower center")
 words = ", ".join(
     f"{kind} {with_error(leads[kind])} and {with_error(few_leads[kind])}"
@@ -2399,8 +2400,8 @@ plots.describe(
 plt.show()
 
 # %% [markdown]
-# In a mean of decibels a few images that are restored nearly perfectly weigh heavily. Do other
-# measures give the same order? We try two, on salt-and-pepper noise, where the trees and the
+# A mean of decibels is not the decibels of the mean error, as we saw. Do other measures give the
+# same order? We try two, on salt-and-pepper noise, where the trees and the
 # network are close.
 
 # %%
@@ -2501,33 +2502,50 @@ gained = {
     of: np.mean(found["kept"]) - np.mean(found["as restored"])
     for of, found in kept.items()
 }
-kept_lead = {}  # the mean of all seeds, and what this one training has gained
-for kind in told:
-    of_seeds = np.mean([run["some"] for run in denoisers[kind]])
-    of_network = of_seeds + gained[of_unet, kind]
-    kept_lead[kind] = of_network - np.mean(kept[of_trees, kind]["kept"])
-    print(
-        f"{kind}: the network leads by {kept_lead[kind]:.1f} dB over trees trained on "
-        f"{len(x_like_trees):,} images"
-    )
-# The last one was salt-and-pepper noise.
+
+
+def paired_lead(of_network, of_baseline):
+    """The lead on the same images, and its standard error over the images."""
+    lead = np.array(of_network) - np.array(of_baseline)
+    return lead.mean(), lead.std() / np.sqrt(len(lead))
+
+
+kept_lead = {
+    kind: paired_lead(kept[of_unet, kind]["kept"], kept[of_trees, kind]["kept"])
+    for kind in told
+}
+for kind, lead in kept_lead.items():
+    print(f"{kind}, pixels put back: lead over {of_trees} {with_error(lead)} dB")
+# Trees from more images: their own PSNR, and what eight of their images gained.
+of_network = kept[of_unet, "salt-and-pepper"]
 kept_more_lead = (
-    of_network - np.mean(more_trees["some"]) - (eight_kept - eight_restored)
+    np.mean(of_network["kept"])
+    - np.mean(more_trees["some"])
+    - (eight_kept - eight_restored)
 )
-print(f"and there by {kept_more_lead:.1f} dB over {more_name}")
-machine = np.mean(kept[of_unet, "salt-and-pepper"]["as restored"]) - of_seeds
-print(f"trained again, it differs by {machine:+.2f} dB from the mean of the recorded")
+print(f"salt-and-pepper, pixels put back: over {more_name} about {kept_more_lead:+.1f}")
+again = {
+    kind: np.mean(kept[of_unet, kind]["as restored"])
+    - np.mean([run["some"] for run in denoisers[kind]])
+    for kind in told
+}
+for kind, difference in again.items():
+    print(f"{kind}: trained again, {difference:+.2f} dB beside the recorded networks")
 
 # %%
 if lesson.on_mnist(images):
     assert 1.6 < gained[of_unet, "salt-and-pepper"] < 2.1
     assert 0.4 < gained[of_unet, "masking"] < 0.7
     assert max(gained[of_trees, kind] for kind in told) < 0.3
-    assert 1.7 < kept_lead["salt-and-pepper"] < 2.0
-    assert 2.7 < kept_lead["masking"] < 3.1
-    assert 0.5 < kept_more_lead < 0.9
-    assert 0.3 < machine < 0.4
-    assert machine > leads["salt-and-pepper"][0]
+    assert 2.1 < kept_lead["salt-and-pepper"][0] < 2.3
+    assert 2.8 < kept_lead["masking"][0] < 3.0
+    assert max(error for _, error in kept_lead.values()) < 0.1
+    assert 1.0 < kept_more_lead < 1.2
+    assert again["salt-and-pepper"] > leads["salt-and-pepper"][0]
+    assert 0.35 < again["salt-and-pepper"] < 0.4
+    # Less its luck, the network would still be ahead.
+    assert kept_more_lead - again["salt-and-pepper"] > 0.5
+    assert abs(again["masking"]) < 0.15
     assert test_psnr["U-Net trained for it", "Gaussian"].min() >= 21.0
     assert test_psnr["U-Net trained for it", "masking"].min() >= 24.5
     assert test_psnr["U-Net trained for it", "salt-and-pepper"].min() >= 26.5
@@ -2559,7 +2577,7 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # **What to notice**
 # - With all pixels counted, the network trained on all images is ahead of the trees trained on
-#   1,000 by about 2.7 dB on Gaussian noise, 2.4 on masking and a few tenths on salt-and-pepper
+#   1,000 by about 2.7 dB on Gaussian noise, 2.4 on masking and 0.3 on salt-and-pepper
 #   noise.
 # - On salt-and-pepper noise the tuning decides: the trees' best settings are 1.3 dB better than
 #   those with which the tuning began (with 300 images). Had we kept the first ones, the network
@@ -2568,14 +2586,17 @@ if lesson.on_mnist(images):
 # - But what does this number measure? If the pixels that are certainly right are put back, the
 #   network gains 1.9 dB on salt-and-pepper noise and the trees 0.2 (one training). So a good part
 #   of its error lies where nothing had to be restored: it repaints all pixels, and the trees have
-#   learned to leave the right ones alone. With these pixels kept it is nearly two decibels ahead of
-#   the trees trained on 1,000 images. It is probably also ahead of those trained on 4,000, by half
-#   a decibel or more; but what these gain was measured on eight images only. One line, written by
-#   hand, would then turn the order round.
-# - For the last table the network was trained once more from seed 1, on a CPU, and on
-#   salt-and-pepper noise came out a third of a decibel better than the recorded ones, which were
-#   trained on a GPU. So ± over the seeds of one machine says too little, and a lead of a few tenths
-#   is not to be trusted.
+#   learned to leave the right ones alone. With these pixels kept, this network is
+#   2.2 dB ahead of the trees trained on 1,000 images. It is probably also ahead of those trained on
+#   4,000, by about one decibel; but what these gain was measured on eight images only. One line,
+#   written by hand, would then turn the order round. (The filters and the linear map, which know
+#   nothing of the rule, gain most of all, and stay behind.)
+# - The network of that table was trained once more from seed 1, on a CPU, and on salt-and-pepper
+#   noise came out almost 0.4 dB better than the recorded ones, which were trained on a GPU. (On
+#   masking it did not differ more than seeds do, nor on Gaussian noise the one trained above.) So
+#   ± over the seeds of one machine says too little there: 0.3 dB is no more than what training
+#   once more has changed. A guess is that it is the machine; we have not tested it. Less this 0.4
+#   dB it would still be ahead of both with the pixels put back.
 # - Trained on the same 1,000 images as the trees, the network is about 1.6 dB ahead on Gaussian
 #   noise, 0.4 on masking, and two decibels behind on salt-and-pepper noise (whether the last
 #   would still hold with the right pixels put back we have not measured). On the first two the
@@ -2621,11 +2642,12 @@ if lesson.on_mnist(images):
 #   trees that see only a small window leave all other baselines behind, and on the latter their
 #   settings are worth more than a decibel.
 # - On MNIST a U-Net trained on 55,000 images, for four epochs and with one setting, is ahead of
-#   tuned trees trained on 1,000 by about 2.7 dB (Gaussian noise), 2.4 dB (masking) and a few tenths
-#   (salt-and-pepper noise). On the last, trees trained on 4,000 images are ahead of it. Trained on
-#   1,000 images it is ahead on the first two and two decibels behind on the third.
+#   tuned trees trained on 1,000 by about 2.7 dB (Gaussian noise) and 2.4 dB (masking). On
+#   salt-and-pepper noise it is ahead by 0.3 dB, no more than what training it once more has
+#   changed; trees trained on 4,000 images are ahead. Trained on 1,000 images, for at most 220
+#   epochs, the network is ahead on the first two and two decibels behind on the third.
 # - Ask which pixels a number counts. Where some pixels are certainly right, put them back: with
-#   this rule the network is nearly two decibels ahead of the trees trained on 1,000 images on
+#   this rule the network is about two decibels ahead of the trees trained on 1,000 images on
 #   salt-and-pepper noise, and probably ahead of those trained on 4,000 (one training, and eight
 #   images of the trees).
 # - PSNR and SSIM can disagree, and neither tests whether a digit can be read. Print both, and look.
@@ -2710,8 +2732,9 @@ lesson.Table(
         ),
         *[
             (
-                f"{kind}: lead of the U-Net, pixels that are certainly right put back",
-                f"{kept_lead[kind]:+.1f}",
+                f"{kind}: the same, certainly right pixels put back (one training, "
+                f"{n_some:,} images)",
+                with_error(kept_lead[kind]),
             )
             for kind in told
         ],
