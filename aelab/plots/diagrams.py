@@ -170,6 +170,8 @@ class _Diagram:
         self.box_width = min(0.5 * self.pitch, 0.4)
         self.row_of, self.bottoms = {}, []  # a bottom is where the labels end
         logs = np.log([box.size for box in self.boxes])
+        # Sizes that hardly differ are drawn with hardly different heights.
+        span = max(np.ptp(logs), np.log(30))
         left = (self.width - self.pitch * max(map(len, self.rows))) / 2
         for i, row in enumerate(self.rows):
             row_top = top - sum(self.row_heights[:i]) - self.arcs
@@ -179,7 +181,7 @@ class _Diagram:
                 slot = self.zones[i] / len(stacked)
                 room = slot - self.label_heights[i] - 0.12
                 for j, box in enumerate(stacked):
-                    fraction = (np.log(box.size) - logs.min()) / (np.ptp(logs) or 1)
+                    fraction = 1 - (logs.max() - np.log(box.size)) / span
                     slot_top = row_top - j * slot
                     self.row_of[box] = i
                     self.x[box] = left + (column - row[0] + 0.5) * self.pitch

@@ -70,6 +70,17 @@ def test_the_skips_of_a_unet_are_arcs_above_the_boxes(networks):
     assert ax.figure.alt_text.startswith("A U-Net. A network: Input 16×16×1")  # noqa: RUF001
 
 
+def test_sizes_that_hardly_differ_have_nearly_the_same_height(networks):
+    model = networks.chain(
+        (28, 28, 1), layers.Flatten(), layers.Dense(1024), name="wide"
+    )
+    heights = [
+        patch.get_path().get_extents().height
+        for patch in drawn_boxes(plots.architecture(model)).values()
+    ]
+    assert 0.9 < min(heights) / max(heights) < 1
+
+
 def test_sides_that_are_not_known_are_told_so(networks):
     model = networks.chain(
         (None, None, 1), layers.Conv2D(4, 3), layers.Conv2D(1, 3), name="anywhere"
