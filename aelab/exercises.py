@@ -339,6 +339,7 @@ def check_epochs_trained(epochs_trained):
         ([0.9, 0.5, 0.6, 0.4, 0.7, 0.6], 1, 3, "use the patience"),
         ([0.5, 0.5, 0.4], 1, 2, "an equal loss is no progress"),
         ([0.5, 0.4, 0.3], 2, 3, "it may never stop"),
+        ([5, 3, 4, 4, 2], 2, 4, "any first loss is the lowest until then"),
     ):
         received = epochs_trained(list(losses), patience)
         if received != right:
@@ -388,7 +389,12 @@ def check_best_relu(answer, x):
         ),
     }
     if abs(answer - right) < 0.01 * right and not np.isclose(answer, right, rtol=1e-4):
-        return "Right, but rounded: give six decimals or more."
+        if any(np.isclose(answer, round(right, n), rtol=1e-6) for n in range(1, 6)):
+            return "Right, but rounded: give six decimals or more."
+        return (
+            "Close, but of other images than standard: it holds the validation images, "
+            "scaled by the mean and the standard deviation of the training images."
+        )
     hint = "What is the best output for a pixel below 0, and what for one above?"
     return _compare(answer, right, mistakes, hint)
 
@@ -411,7 +417,7 @@ def check_transposed_row(transposed_row):
             "transposed_row should be a function: "
             "def transposed_row(values, kernel, stride)."
         )
-    values = np.array([2.0, -1.0, 3.0, 5.0])
+    values = np.array([2.0, -1.0, 3.0, 0.5])
     kernel = np.array([1.0, 10.0, 100.0])
     try:
         received = transposed_row(values.copy(), kernel.copy(), 2)
@@ -447,6 +453,11 @@ def check_transposed_row(transposed_row):
         beside[i : i + 3] += value * kernel
         without_kernel[place] += value
         how_many[place] += 1
+    exchanged = np.zeros(8)
+    for i, number in enumerate(kernel):
+        exchanged[2 * i : 2 * i + 4] += number * values
+    if received.shape == (8,) and np.allclose(received, exchanged):
+        return "values and kernel are exchanged: a copy of the kernel for each value."
     if received.shape == (8,):
         return "The row has length 8: the last copy is cut off, or begins too early."
     if received.shape == (6,) or received.shape == (12,):
@@ -471,10 +482,15 @@ def check_transposed_row(transposed_row):
         "Where copies overlap their sum is asked for, not their mean.": (
             right / how_many
         ),
+        "Only the first copy was added: is the return inside the loop?": np.append(
+            values[0] * kernel, np.zeros(6)
+        ),
+        "The sign is wrong: add the copies.": -right,
     }
     hint = (
         f"For the values {values.tolist()}, the kernel {kernel.tolist()} and a "
-        f"stride of 2 it should return {right.tolist()}."
+        f"stride of 2 it should return {right.tolist()}, and it returns "
+        f"{received.tolist()}."
     )
     found = _compare(received, right, mistakes, hint)
     if found is True:
@@ -525,6 +541,11 @@ def check_average_bits(average_bits):
         turned_round = bits(symbols, seen).mean()
     # Counted from the least symbol of each array: another one.
     displaced = bits(seen - seen.min(), symbols - symbols.min())
+    # np.bincount(seen - seen.min())[symbols]: an index below 0 counts from the end.
+    counts = np.bincount(seen - seen.min())
+    not_displaced = -np.log2(counts[symbols] / len(seen))
+    probabilities = np.array([np.mean(seen == symbol) for symbol in symbols])
+    weighted = -probabilities * np.log2(probabilities)
     mistakes = {
         "The sign is wrong: the logarithm of a probability is negative.": -right,
         "Those are nats: take the logarithm with base 2.": right * np.log(2),
@@ -550,6 +571,21 @@ def check_average_bits(average_bits):
         ),
         "Divide the counts by the number of symbols in `seen`, not in `symbols`.": (
             -np.mean([np.log2(np.sum(seen == s) / len(symbols)) for s in symbols])
+        ),
+        "Take the logarithm of each probability first, and then the average.": (
+            -np.log2(np.mean([np.mean(seen == symbol) for symbol in symbols]))
+        ),
+        "Weight each symbol by how often it occurs in `symbols`, not in `seen`.": (
+            weighted.sum()
+        ),
+        "Weight each kind of symbol by how often it occurs in `symbols`.": (
+            weighted[np.unique(symbols, return_index=True)[1]].sum()
+        ),
+        "Is the return inside the loop? That is the first symbol alone.": (
+            bits(seen, symbols[:1]).mean() / len(symbols)
+        ),
+        "`symbols` must be displaced by the same number as `seen`.": (
+            not_displaced.mean()
         ),
         "Divide the counts by their number: probabilities add up to 1.": (
             np.mean([np.log2(np.sum(seen == symbol)) for symbol in symbols])
@@ -681,6 +717,8 @@ def check_layer_cost(layer_cost):
         (kernels + 8)
         * places: "A bias is added, not multiplied: leave the biases out.",
         kernels * 27 * 20: "With a stride of 2 the window stops at fewer places.",
+        kernels * 27 * 20 // 4: "27 pixels with a stride of 2 are 14 places: round up.",
+        5 * 5 * 8 * places: "Each product is with a weight, and a block is n_in deep.",
         kernels * 13 * 10: "27 pixels with a stride of 2 are 14 places: round up.",
         kernels * 27 * 20 // 2: "The stride counts for the rows and for the columns.",
         kernels: "Each weight is used at every place of the map.",

@@ -308,6 +308,7 @@ def against_the_epoch_before(losses, patience):
         (lambda losses, p: 8, "use the patience"),
         (lambda losses, p: trained(losses, p, np.less_equal), "equal loss"),
         (lambda losses, p: trained([*losses, 9, 9, 9], p), "never stop"),
+        (lambda losses, p: trained([min(1, loss) for loss in losses], p), "first loss"),
         (lambda losses, p: 2, "should return 8"),
         (lambda losses, p: 0.3, "number of epochs"),
         (7, "function"),
@@ -356,7 +357,8 @@ def test_the_best_that_a_relu_can_do_is_taken():
     assert "not limited to 1" in check(evaluation.mse(x, np.clip(x, 0, 1)))
     assert "give 0 everywhere" in check(np.mean(x**2))
     assert "divided by 4" in check(evaluation.mse(x, np.maximum(x, 0)) / 4)
-    assert "rounded" in check(evaluation.mse(x, np.maximum(x, 0)) * 1.005)
+    assert "rounded" in check(round(evaluation.mse(x, np.maximum(x, 0)), 3))
+    assert "other images" in check(evaluation.mse(x, np.maximum(x, 0)) * 1.005)
     assert "average image" in check(
         evaluation.mse(x, np.repeat(x.mean(0)[None], len(x), 0))
     )
@@ -422,6 +424,10 @@ def length_3_written_in(values, kernel, stride):
             "not their mean",
         ),
         (length_3_written_in, "use the length"),
+        (lambda v, k, s: transposed(k, v, s), "exchanged"),
+        (lambda v, k, s: np.append(v[0] * k, [0] * 6), "inside the loop"),
+        (lambda v, k, s: -transposed(v, k, s), "sign"),
+        (lambda v, k, s: transposed(v, k, s).astype(int), "and it returns"),
         (3.0, "function"),
     ],
 )
@@ -482,6 +488,27 @@ def cost(seen, symbols):
             "not in `symbols`",
         ),
         (lambda seen, symbols: cost(seen, symbols), "shape (6,)"),
+        (
+            lambda seen, symbols: -np.log2(np.mean(2.0 ** -cost(seen, symbols))),
+            "logarithm of each",
+        ),
+        (
+            lambda seen, symbols: sum(2.0**-c * c for c in cost(seen, symbols)),
+            "not in `seen`",
+        ),
+        (
+            lambda seen, symbols: sum(
+                2.0**-c * c for c in cost(seen, np.unique(symbols))
+            ),
+            "each kind",
+        ),
+        (lambda seen, symbols: cost(seen, symbols)[0] / len(symbols), "the loop"),
+        (
+            lambda seen, symbols: (
+                -np.log2((np.bincount(seen - seen.min()) / len(seen))[symbols]).mean()
+            ),
+            "displaced",
+        ),
         (lambda seen, symbols: 9.0, "should return"),
         (lambda seen, symbols: 2.4916666, "should return"),
         (1.75, "function"),
@@ -603,6 +630,8 @@ def layer_cost(height, width, n_in, n_out, size, stride, *, bias=True, up=np.cei
         (lambda h, w, n_in, n_out, size, stride: (7, 0), "should give 608 weights"),
         (lambda h, w, n_in, n_out, size, stride: (608, 608 * 140), "biases out"),
         (lambda h, w, n_in, n_out, size, stride: (608, 600 * h * w), "fewer places"),
+        (lambda *a, **b: layer_cost(*a, **b, up=lambda side: side), "round up"),
+        (lambda h, w, n_in, n_out, size, stride: (608, 28_000), "n_in deep"),
         (
             lambda h, w, n_in, n_out, size, stride: (608, 600 * h * w / stride),
             "rows and for the columns",
