@@ -6,6 +6,7 @@ with `model.save("model.keras")` is loaded by `keras.saving.load_model("model.ke
 """
 
 from aelab import corruption, layers, penalties  # noqa: F401, for saved models
+from aelab.models.arithmetic import count_multiplications
 from aelab.models.autoencoder import Autoencoder
 from aelab.models.conv import conv_autoencoder, conv_decoder, conv_encoder, conv_vae
 from aelab.models.dense import (
@@ -30,6 +31,7 @@ __all__ = [
     "conv_decoder",
     "conv_encoder",
     "conv_vae",
+    "count_multiplications",
     "dense_autoencoder",
     "dense_decoder",
     "dense_encoder",
