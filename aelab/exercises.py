@@ -1046,8 +1046,8 @@ def check_join(join):
     kernels = [w.shape for w in model.trainable_weights if len(w.shape) == 4]
     if not any(shape[2] == 32 and shape[3] == 16 for shape in kernels):
         return (
-            "No convolution reads all channels: double x to 16 channels, so that it "
-            "reads 16 + 16."
+            "No convolution reads 16 + 16 channels: double x to 16 channels by "
+            "double(16), and then join."
         )
     return True
 
@@ -1074,6 +1074,10 @@ def check_best_answer(best_answer):
         hint = ""
         if "broadcast" in str(error):
             hint = ". A sum with keepdims=True keeps the shape that a division needs."
+        if "matmul" in str(error):
+            hint = (
+                ". Sum the squares over the last axis: weights have the shape (n, m)."
+            )
         return f"With 3 noisy and 5 clean points it stops: {error}{hint}"
     if received is None:
         return None
@@ -1100,6 +1104,12 @@ def check_best_answer(best_answer):
     mistakes = {
         "That is the arrow. The answer is where it ends.": right - noisy,
         "Divide by the sum of the weights.": weights @ clean,
+        "Divide by the sum of the weights, not by their number.": (
+            weights @ clean / len(clean)
+        ),
+        "That is the mean of the weights: divide by their sum.": (
+            weights @ clean / weights.mean(axis=1, keepdims=True)
+        ),
         "Each noisy point has its own weights: their sum runs over the clean points.": (
             weights / weights.sum(axis=0) @ clean
         ),

@@ -1053,6 +1053,18 @@ def squared(noisy, clean):
         (lambda y, x, s: np.exp(-squared(y, x) / (2 * s**2)), "a point for each"),
         (lambda y, x, s: one_by_one(y, x, s), "one weight"),
         (lambda y, x, s: y, "not the noisy"),
+        (
+            lambda y, x, s: np.exp(-squared(y, x) / (2 * s**2)) @ x / len(x),
+            "not by their number",
+        ),
+        (
+            lambda y, x, s: 5 * weighted(y, x, -squared(y, x) / (2 * s**2)),
+            "mean of the weights",
+        ),
+        (
+            lambda y, x, s: np.exp(-((y[:, None] - x[None]) ** 2).sum(axis=1)) @ x,
+            "over the last axis",
+        ),
         (lambda y, x, s: (y - x) ** 2, "it stops"),
         ([0.0], "function"),
     ],
