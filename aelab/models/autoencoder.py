@@ -131,6 +131,7 @@ class ImageModel(keras.Model):
             y = self._checked_targets(held_out, "validation ")
             options["validation_data"] = (x, y, sample_weight)
         self._check_schedule()
+        self._build_optimizer()
         # Elsewhere a stop takes nothing away.
         before = self._values() if keras.backend.backend() == "jax" else []
         try:
@@ -229,6 +230,18 @@ class ImageModel(keras.Model):
         """As in Keras, which leaves it to each class with a `compile` of its own."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
+
+    def _build_optimizer(self):
+        """Make the optimizer's variables before TensorFlow traces the training step.
+
+        Keras makes them in the first step. TensorFlow then traces it once more, without
+        them, which can take longer than a short training.
+        """
+        if keras.backend.backend() != "tensorflow" or not self.compiled:
+            return
+        if not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
 
     def _checked_corruption(self, corruption):
         """A corruption that is a layer, or None; ValueError for anything else."""

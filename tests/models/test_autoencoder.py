@@ -279,6 +279,24 @@ def test_corruption_acts_in_training_and_rests_at_inference(x):
     assert logs["loss"] == pytest.approx(error, rel=1e-4)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow alone traces a step"
+)
+def test_a_training_step_is_traced_once(x):
+    """Tracing takes most of the time of a short training."""
+    traced = []
+
+    class Counting(keras.layers.Layer):
+        def call(self, z):
+            traced.append(z)
+            return z
+
+    model = small(latent_layers=[Counting()])
+    traced.clear()
+    model.fit(x, verbose=0)
+    assert len(traced) == 1
+
+
 def test_same_seed_same_run(x):
     runs = []
     for _ in range(2):
