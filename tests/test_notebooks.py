@@ -172,3 +172,20 @@ def test_the_stored_lessons_have_read_every_record_and_trained_none():
         assert read == collections.Counter(call.partition("(")[0] for call in calls)
         for call in calls:  # printed where it is run
             assert f"{call}:" not in text, lesson
+
+
+@pytest.mark.parametrize(
+    ("lesson", "row", "highest"),
+    [
+        ("02_bottleneck", r"code of 30 values, test MSE, trained here", 0.00383),
+        ("03_conv", r"test BCE of the lecture's model, 3,136 values, one seed", 0.0645),
+    ],
+)
+def test_what_one_training_reached_is_sharp_on_the_machine_of_the_stored_run(
+    lesson, row, highest
+):
+    """The lesson itself asserts less: it must not stop on another machine."""
+    book = nbformat.read(STORED[f"notebooks/{lesson}"], as_version=4)
+    outputs = "\n".join(text for cell in code_cells(book) for text in texts(cell))
+    (found,) = set(re.findall(rf"^{row} +([\d.]+)$", outputs, re.MULTILINE))
+    assert float(found) <= highest

@@ -13,8 +13,8 @@
 # call them *the lecture's*.)
 #
 # **You will** build a convolutional autoencoder, which looks at an image through small
-# windows, measure how much its error depends on neighbouring pixels, and compress digits to a
-# counted number of bits.
+# windows, measure what happens to its error when neighbouring pixels are torn apart, and compress
+# digits to a counted number of bits.
 #
 # **You will learn to**
 # - work out a convolution, a pooling and a transposed convolution by hand;
@@ -25,9 +25,9 @@
 #
 # **You need** lessons 01 and 02.
 #
-# **Time** 120 minutes to read, in two sittings (the second begins with *What does a code cost in
-# bits?*), and 25 more for the exercises; all cells together take
-# {{minutes}} minutes on two CPU cores.
+# **Time** 150 minutes to read, in two sittings (the second begins with *What does a code cost in
+# bits?*), and 40 more for the exercises; all cells together take {{minutes}} minutes on two CPU
+# cores. (Leave the kernel running between the sittings: the second one needs models of the first.)
 
 # %% [markdown]
 # ## Setup
@@ -56,8 +56,8 @@ images = lesson.start(seed=2)
 # %% [markdown]
 # The sizes of all experiments are set here. Short comparisons use a part of the training
 # images, the same part for all that are compared. All numbers in the text, everything under *What
-# to notice*, the summary, and what we say of the experiments describe MNIST at the `full` budget.
-# The quick one tries fewer settings, with one seed, and may come out differently.
+# to notice*, the summary, and every statement about the experiments describe MNIST at the `full`
+# budget. The quick one tries fewer settings, with one seed, and may come out differently.
 
 # %% tags=["budget"]
 budget = lesson.budget(
@@ -160,6 +160,9 @@ plt.show()
 # called ***padding***; the formula's $x$ has them already. (Keras adds as few as it
 # needs: for $s = 1$ one on every side, for $s = 2$ and an even number of pixels only
 # below and to the right. This is what it calls `padding="same"`; `"valid"` means no padding.)
+# So with `"same"` and a stride of $s$, a side of $n$ pixels becomes $\lceil n / s \rceil$, rounded
+# up: 27 become 14 with a stride of 2. With `"valid"` and a window of $k$ pixels it becomes
+# $\lfloor (n - k) / s \rfloor + 1$, rounded down.
 # Each kernel also has a ***bias***, a number that is added everywhere, and an activation
 # follows, as in a Dense layer.
 #
@@ -608,8 +611,8 @@ lesson.Table(
 #
 # The lecture does not train by the squared error. It reads each output $\hat x_i$ as the
 # probability that pixel $i$ is white. A white pixel then has the probability $\hat x_i$ and a
-# black one $1 - \hat x_i$. If the pixels are taken to be independent, the probability of the
-# whole image is the product of these. A good network gives a high probability to the
+# black one $1 - \hat x_i$. If the pixels are taken to be independent of each other, once the
+# network's output is given, the probability of the whole image is the product of these. A good network gives a high probability to the
 # image that it was given. So we take the negative logarithm, which turns the product into a
 # sum, and divide by $p$, the number of pixels. The result is the ***binary cross-entropy*** (BCE):
 #
@@ -626,7 +629,7 @@ lesson.Table(
 # copy, which is called the ***entropy*** of the pixels, if each is read as the probability
 # of a white dot. No model can go below it.
 #
-# > **Predict.** What is about the lowest possible loss of a pixel of 0.2?
+# > **Predict.** Roughly what is the lowest possible loss for a pixel of 0.2?
 # > MNIST is nearly black and white. What is the loss of a perfect copy: 0, 0.06, or 0.2 nats
 # > per pixel?
 
@@ -735,8 +738,8 @@ plt.show()
 # - The median images are hard to tell from the originals; even the worst have lost only parts
 #   of strokes. About nine tenths of the loss is the lower bound, which every model has; only
 #   the last tenth is this model's own. (In the curves the training loss lies above the
-#   validation loss: it is an average over the epoch, in which the weights still improve.
-#   Measured after the training, the distance to the bound is about the same on training and on
+#   validation loss, in the first epoch even above the figure: it is an average over the epoch, in
+#   which the weights still improve. Measured after the training, the distance to the bound is about the same on training and on
 #   test images.)
 # - But look at the code: a map of 7 x 7 x 64 values, four times as many as the image has
 #   pixels. This is an overcomplete code, and lesson 02 has shown what
@@ -748,9 +751,10 @@ plt.show()
 assert 0 < excess < baseline_bce - lower_bound
 if lesson.on_mnist(images):
     assert abs(lower_bound - 0.0581) < 0.0001
-    assert round(lecture_bce, 4) <= 0.0645
+    assert lecture_bce < 0.066  # one training, on any machine and backend
     assert excess < 0.12 * lower_bound
     assert abs(excess_seen / excess - 1) < 0.1
+    assert 0.87 < lower_bound / lecture_bce < 0.93
     assert errors.max() < 0.02
     assert code_size == 3136
 
@@ -782,8 +786,8 @@ untrained_encoder = keras.models.clone_model(encoder)
 kernels = np.concatenate(  # shape (3, 3, channels, 16 + 16)
     [encoder.get_weights()[0], untrained_encoder.get_weights()[0]], axis=-1
 )
-plots.weights(
-    kernels.reshape(-1, kernels.shape[-1]),
+plots.weights(  # each divided by its own largest weight, to compare the patterns
+    (kernels / np.abs(kernels).max(axis=(0, 1, 2))).reshape(-1, kernels.shape[-1]),
     (3, 3, image_shape[-1]),
     title="Kernels of the first layer: trained (rows 1, 2), and before training (rows 3, 4)",
 )
@@ -799,7 +803,8 @@ print(
 )
 
 # %% [markdown]
-# Red weights are positive, blue ones negative. Some trained kernels look like edges in one
+# Red weights are positive, blue ones negative; each kernel is divided by its own largest weight,
+# because only the patterns matter here. Some trained kernels look like edges in one
 # direction or another. But compare each of them with the one two rows below it, which is the same
 # kernel before the training: most have kept their pattern. So what looks like a learned edge was
 # often there at the start, and a glance at kernels does not tell what was learned. (Correlation
@@ -889,8 +894,39 @@ plots.image_rows(
 )
 plt.show()
 
+# %%
+# Four maps of each layer for one digit, each from 0 to its largest value.
+digit = 0
+rows = {}
+for layer, found in enumerate(features):
+    strongest = np.argsort(found[digit].max(axis=(0, 1)))[::-1][:4]
+    maps = found[digit][..., strongest].transpose(2, 0, 1)
+    maps = maps / np.maximum(maps.max(axis=(1, 2), keepdims=True), 1e-9)
+    rows[f"layer {layer + 1}: maps\nof {maps.shape[1]} x {maps.shape[2]}"] = maps
+figure, axes = plt.subplots(3, 5, figsize=(8, 5), layout="constrained")
+plots.draw_picture(axes[0, 0], plots.as_pictures(some[digit : digit + 1])[0])
+axes[0, 0].set_title("digit", fontsize=10)
+for row, (name, maps) in enumerate(rows.items()):
+    if row:
+        axes[row, 0].axis("off")
+    axes[row, 1].set_ylabel(name, fontsize=10)
+    for ax, found in zip(axes[row, 1:], maps, strict=True):
+        ax.imshow(found, cmap="gray", vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[])
+        ax.grid(False)
+figure.suptitle("One digit, and the four strongest maps of each layer (trained)")
+plots.describe(
+    figure,
+    "A digit and three rows of four maps. In the first layer the maps show its outline or "
+    "its strokes, in the second some parts of the strokes, in the third bright spots.",
+)
+plt.show()
+
 # %% [markdown]
 # **What to notice**
+# - The maps of the first layer still look like the digit. Those of the second and the third, with 7 x 7
+#   places, show where a channel has found something, but hardly what: the digit can no longer be
+#   recognised in them.
 # - In some rows the eight patches are much alike, in others hardly. In the first layer they show
 #   edges or corners of strokes, in the second mostly pieces of strokes (one channel prefers a
 #   nearly black patch with a bright corner), in the third longer strokes and parts of digits.
@@ -977,8 +1013,11 @@ plt.show()
 # `layer_cost(height, width, n_in, n_out, size, stride)` for an image of `height` x `width` pixels,
 # with `n_in` input and `n_out` output channels and kernels of `size` x `size`. Return two integers:
 # the number of weights, biases included, and the number of multiplications for one image. The sides
-# need not be multiples of the stride. When it is accepted, use it on the three layers of the
-# lecture's encoder: which has the most weights, and which does the most arithmetic?
+# need not be multiples of the stride. When it is accepted, use it on the third layer of the
+# lecture's encoder, with kernels of 3 x 3, a stride of 1 and maps of 7 x 7, from 32 channels to 64.
+# Compare it with the Dense layer from 3,136 values to 64, which stands behind it in the drawing: it
+# has 200,768 weights and 200,704 multiplications. Which of the two has more weights, and which does
+# more arithmetic?
 
 
 # %% tags=["exercise"]
@@ -997,29 +1036,14 @@ def layer_cost(height, width, n_in, n_out, size, stride):
 lesson.check(3, layer_cost, exercises.check_layer_cost)
 
 # %% tags=["solution"]
-print(layer_cost(28, 28, 1, 16, size=3, stride=2))
-print(layer_cost(14, 14, 16, 32, size=3, stride=2))
 print(layer_cost(7, 7, 32, 64, size=3, stride=1))
 
 # %% [markdown] tags=["solution"]
-# The third layer has most of both: its map is the smallest, but it has the most channels on either
-# side.
+# The Dense layer has more than ten times as many weights. But the convolution uses each of its
+# weights at 49 places, so that it does more than four times as much arithmetic.
 
 
 # %%
-def multiplications(autoencoder):
-    """How often a weight is multiplied by a value, to encode and decode one image."""
-    total = 0
-    for layer in autoencoder.encoder.layers + autoencoder.decoder.layers:
-        if isinstance(layer, layers.Dense):
-            total += np.prod(layer.kernel.shape)
-        elif isinstance(layer, layers.Conv2DTranspose):  # once for each number it reads
-            total += np.prod(layer.kernel.shape) * np.prod(layer.input.shape[1:3])
-        elif isinstance(layer, layers.Conv2D):  # once for each number it writes
-            total += np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:3])
-    return int(total)
-
-
 def build_dense(hidden_units, dropout=0.0):
     """A dense autoencoder with a code of 64 values."""
     return models.dense_autoencoder(
@@ -1136,9 +1160,9 @@ lesson.Table(
 )
 
 # %% [markdown]
-# The best of each kind we train here, from the first seed. What the other seeds gave comes from
-# the records. (`cache` remembers what the function returned, so that each model is trained only
-# once, however often it is asked for.)
+# The best of each kind we train here, from the first seed, to look at it. The errors of all seeds
+# come from the records. (`cache` remembers what the function returned, so that each model is
+# trained only once, however often it is asked for.)
 
 # %%
 best_settings = {}
@@ -1163,10 +1187,14 @@ conv, conv_losses = trained("convolutional", first)
 
 # %% [markdown]
 # The dense network needs less arithmetic for each image. So that it does not lose for this
-# reason alone, we train it once more, for enough epochs to use about as many multiplications as
-# the convolutional one (rounded to whole epochs). And the dense network with fewer weights
-# follows. We measure all of them on validation images, on 10,000 of the training images, and,
-# for the table at the end, on test images.
+# reason alone, there are two rivals that do as much: the same network, trained for more epochs
+# (rounded to whole ones), and a wider one, trained for as many epochs as the convolutional one.
+# And the dense network with as many weights as the convolutional one follows. All three take over
+# the settings of the dense network. We measure all of them on validation images, on 10,000 of the
+# training images, and, for the table at the end, on test images.
+#
+# (In the cells that follow only the tables and figures matter; the code keeps the results of seeds
+# and rivals in order, and you may skip it.)
 
 
 # %%
@@ -1194,24 +1222,26 @@ def errors_of_trained(kind, seed):
 
 
 def of_all_seeds(measure):
-    """What a function of a kind and a seed gives: for the first seed here, then recorded."""
+    """What a function of a kind and a seed gives, for each kind and seed."""
     return {
         kind: [
-            measure(kind, first),
-            *[
-                records.result_of(measure, kind=kind, seed=seed)
-                for seed in budget.seeds[1:]
-            ],
+            records.result_of(measure, kind=kind, seed=seed) for seed in budget.seeds
         ]
         for kind in names
     }
 
 
-more_epochs = round(budget.epochs * multiplications(conv) / multiplications(dense))
+more_epochs = round(
+    budget.epochs
+    * models.count_multiplications(conv)
+    / models.count_multiplications(dense)
+)
 conv_weights = conv.count_params()
 few_units = round((conv_weights - n_pixels - 64) / (2 * n_pixels + 2 * 64 + 2))
+wide_units = round(models.count_multiplications(conv) / (2 * n_pixels + 2 * 64))
 rivals = {
     "dense, as much arithmetic": (hidden_units_of[best_dense], more_epochs),
+    "dense, wider": ((wide_units,), budget.epochs),
     "dense, as many weights": ((few_units,), budget.epochs),
 }
 measured = of_all_seeds(errors_of_trained)
@@ -1226,13 +1256,19 @@ for name, (units, epochs) in rivals.items():
         )
         for seed in budget.seeds
     ]
-validation_errors, seen_errors, test_errors = (
-    {
-        name: np.array([errors[judge] for errors in of_seeds])
-        for name, of_seeds in measured.items()
-    }
-    for judge in ("validation", "training", "test")
-)
+validation_errors = {}
+seen_errors = {}
+test_errors = {}
+for name, of_seeds in measured.items():
+    validation_errors[name] = np.array([errors["validation"] for errors in of_seeds])
+    seen_errors[name] = np.array([errors["training"] for errors in of_seeds])
+    test_errors[name] = np.array([errors["test"] for errors in of_seeds])
+# Those that were trained here: another machine or backend rounds differently.
+dense_here = evaluation.mse(x_val, dense.reconstruct(x_val))
+conv_here = evaluation.mse(x_val, conv.reconstruct(x_val))
+for name, here in (("dense", dense_here), ("convolutional", conv_here)):
+    recorded = validation_errors[name][0]
+    print(f"{name}: trained here {here:.6f}, recorded {recorded:.6f}")
 
 # %%
 pca = evaluation.fit_pca(x_train, n_components=min(n_pixels, len(x_train), 1_000))
@@ -1273,23 +1309,26 @@ conv_errors = validation_errors["convolutional"]
 names_of_runs = {
     "dense": names["dense"],
     "dense, as much arithmetic": f"the same, {more_epochs} epochs (about as much arithmetic)",
+    "dense, wider": f"dense, {n_pixels}-{wide_units:,}-64",
     "dense, as many weights": f"dense, {n_pixels}-{few_units}-64",
     "convolutional": "convolutional",
 }
 few = build_dense((few_units,))
+wider_dense = build_dense((wide_units,))
 sizes = {  # epochs, weights, multiplications
     "PCA, clipped": ("-", f"{65 * n_pixels:,}", f"{2 * 64 * n_pixels:,}")
 }
 for name, model, n_epochs in (
     ("dense", dense, budget.epochs),
     ("dense, as much arithmetic", dense, more_epochs),
+    ("dense, wider", wider_dense, budget.epochs),
     ("dense, as many weights", few, budget.epochs),
     ("convolutional", conv, budget.epochs),
 ):
     sizes[names_of_runs[name]] = (
         n_epochs,
         f"{model.count_params():,}",
-        f"{multiplications(model):,}",
+        f"{models.count_multiplications(model):,}",
     )
 rows = [("PCA, clipped", *sizes["PCA, clipped"], f"{pca_error:.6f}")]
 for name, shown in names_of_runs.items():
@@ -1329,13 +1368,14 @@ plots.describe(
     figure, f"Markers for each network: training and validation MSE: {words}."
 )
 plt.show()
+# By how much the convolutional error is lower than the mean of the dense ones.
 lead_on_new = dense_errors.mean() - conv_errors
 lead_on_seen = seen_errors["dense"].mean() - seen_errors["convolutional"]
 lesson.Table(
     (
-        "convolutional, seed",
-        "its lead on validation images",
-        "its lead on training images",
+        "MSE of dense (mean over seeds) minus convolutional, seed",
+        "validation images",
+        "training images",
     ),
     [
         (seed, f"{new:.6f}", f"{seen:.6f}")
@@ -1351,9 +1391,9 @@ plots.image_rows(
         "image": x_val[:8],
         f"PCA\nMSE {pca_error:.4f}": pca_hat[:8],
         "|error| x 3\nof PCA": 3 * np.abs(pca_hat[:8] - x_val[:8]),
-        f"dense\nMSE {dense_errors[0]:.4f}": dense_hat,
+        f"dense\nMSE {dense_here:.4f}": dense_hat,
         "|error| x 3\nof dense": 3 * np.abs(dense_hat - x_val[:8]),
-        f"convolutional\nMSE {conv_errors[0]:.4f}": conv_hat,
+        f"convolutional\nMSE {conv_here:.4f}": conv_hat,
         "|error| x 3 of\nconvolutional": 3 * np.abs(conv_hat - x_val[:8]),
     },
     title=f"Reconstructions from 64 values, and their absolute errors (seed {first})",
@@ -1383,36 +1423,35 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - All networks have a far lower error than PCA, and the convolutional one the lowest, by more
-#   than the seeds differ. (Its seeds differ much more than those of the large dense network. The
-#   figures of images show the first seed, and the table of leads above says where it lies among
-#   the three.) It has a quarter of the weights of the dense network. A dense network with as many
-#   weights as the convolutional one falls further behind.
+# - The convolutional network has the lowest error, and its distance to the next one is larger than
+#   the scatter over the seeds. It has a quarter of the weights of the dense network. All networks
+#   are far below PCA.
 # - But the convolutional network does more arithmetic, since its weights are used at many
-#   places. With about as much arithmetic the dense network comes nearer, and does not catch
-#   up.
-# - Where does the lead over the dense network come from? About a third of it, for each seed
-#   between a quarter and a little over two fifths, is there on training images; the larger part
-#   appears only on images that neither network has seen. With about as much arithmetic the dense
-#   network does as well on training images as the convolutional one, within the scatter of the
-#   seeds, and is still behind on new images, for every seed.
+#   places. With about as much arithmetic the dense rivals, the one trained for longer and the wider
+#   one, come nearer, and do not catch up. The one with as many weights falls further behind.
+# - Where does the difference come from? About a third of it (between 26 and 41 percent in the three
+#   seeds) is there on training images; the larger part appears only on images that neither network
+#   has seen. The dense network trained for longer does as well on training images as the
+#   convolutional one, within the scatter of the seeds, and the wider one even better. Both are
+#   behind on new images, from every seed.
 # - By eye the two networks can hardly be told apart; the errors lie along the strokes. Among the
 #   worst images are a ragged digit and one with a stray stroke at the border: both networks draw
 #   the usual shape and leave out the rest.
-# - The choice of the rival matters: at the two peaks that all were given, the three shapes differ
-#   more than the two kinds of network do. (The deeper two are better at the smaller peak, so a
-#   still smaller one may help them.) The best of them has a single hidden layer. In one run each,
-#   at one peak, weight decay lowered the error of both, for the convolutional network by little
-#   more than its seeds differ, and dropout raised it.
-# - What was not tried: a wider hidden layer, which might be better still; smaller peaks for the
-#   deeper dense networks; a peak of 0.01 with weight decay; other shapes of the convolutional
-#   network, or resize-convolution, at full length; stronger weight decay; input noise,
-#   lesson 02's best remedy; other settings for the longer training and for the network with as
-#   many weights as the convolutional one, which has a sixth of its arithmetic.
+# - The choice of the rival matters. When all networks are tried at the same two learning rates, the
+#   choice of the dense shape changes the error more than the choice between dense and convolutional.
+#   The best of the three shapes has a single hidden layer. (The deeper two are better at the smaller
+#   peak, so a still smaller one may help them.)
 # - Most of the convolutional network's weights, nine tenths of them, are not in its convolutions.
 #   They are in the two Dense layers around the code.
 # - It would be wrong to conclude that convolutions always win, or by how much. These are
 #   digits, 64 values and one length of training.
+#
+# **What this does not show.** The seeds of the convolutional network differ much more than those of
+# the dense ones. In one run each, weight decay lowered the error of both, for the convolutional
+# network by little more than its seeds differ, and dropout raised it. We have not tried smaller
+# peaks for the deeper dense networks, stronger weight decay, input noise (lesson 02's best remedy),
+# other settings for the longer training, the wider network and the one with as many weights (which
+# does a sixth of the arithmetic), nor other shapes of the convolutional network at full length.
 
 # %%
 if lesson.on_mnist(images):
@@ -1425,6 +1464,12 @@ if lesson.on_mnist(images):
     assert abs(lead_on_seen.mean() / lead_on_new.mean() - 1 / 3) < 0.03
     assert min(lead_on_seen / lead_on_new) > 0.25
     assert max(lead_on_seen / lead_on_new) < 0.42
+    wider_errors = validation_errors["dense, wider"]
+    assert conv_errors.max() < wider_errors.min() < dense_errors.min()
+    of_conv = models.count_multiplications(conv)
+    assert seen_errors["dense, wider"].mean() < seen_errors["convolutional"].mean()
+    assert abs(models.count_multiplications(wider_dense) / of_conv - 1) < 0.01
+    assert 0.14 < models.count_multiplications(few) / of_conv < 0.19  # "a sixth"
     longer_seen = seen_errors["dense, as much arithmetic"].mean()
     scatter = seen_errors["convolutional"].std(ddof=1)
     best_of_shape = {
@@ -1442,8 +1487,12 @@ if lesson.on_mnist(images):
     assert abs(longer_seen - seen_errors["convolutional"].mean()) < 2 * scatter
     assert conv_errors.std(ddof=1) > 5 * dense_errors.std(ddof=1)
     assert conv_errors.std(ddof=1) > 5 * longer_errors.std(ddof=1)
-    assert conv.count_params() < 0.3 * dense.count_params()
-    assert multiplications(conv) > 1.5 * multiplications(dense)
+    assert 0.22 < conv.count_params() / dense.count_params() < 0.28  # "a quarter"
+    around_the_code = [w for w in conv.get_weights() if w.ndim == 2]
+    assert 0.87 < sum(w.size for w in around_the_code) / conv.count_params() < 0.93
+    assert models.count_multiplications(conv) > 1.5 * models.count_multiplications(
+        dense
+    )
 
 # %% [markdown]
 # ### Does the lead come from neighbouring pixels?
@@ -1516,8 +1565,8 @@ print(
 plots.image_rows(
     {
         "image": x_val[:8],
-        f"dense\nMSE {dense_errors[0]:.4f}": dense_hat,
-        f"convolutional\nMSE {conv_errors[0]:.4f}": conv_hat,
+        f"dense\nMSE {dense_here:.4f}": dense_hat,
+        f"convolutional\nMSE {conv_here:.4f}": conv_hat,
         f"conv., shuffled\nMSE {shuffled_error:.4f}": x_hat_shuffled,
         "|error| x 3\nof the last": 3 * np.abs(x_hat_shuffled - x_val[:8]),
     },
@@ -1547,7 +1596,7 @@ if lesson.on_mnist(images):
     assert shuffled_error > 3 * conv_errors.mean()
     assert shuffled_error > 2 * dense_errors.max()
     assert 0.8 < shuffled_error / pca_error < 1.1
-    assert abs(harm["dense"] - 1) < 0.1
+    assert abs(harm["dense"] - 1) < 0.02
     assert ordered["dense"] < ordered["convolutional"]
 
 # %% [markdown]
@@ -1586,7 +1635,8 @@ design_errors = {
     for name, (down, up) in designs.items()
 }
 design_costs = {
-    name: multiplications(build_conv(down, up)) for name, (down, up) in designs.items()
+    name: models.count_multiplications(build_conv(down, up))
+    for name, (down, up) in designs.items()
 }
 lesson.Table(
     ("shrink, enlarge", "multiplications per image", "validation MSE"),
@@ -1670,6 +1720,11 @@ def unevenness(x):
     x = x[:, 2:-2, 2:-2]
     deviations = [x[:, a::2, b::2].std() for a in (0, 1) for b in (0, 1)]
     return max(deviations) / min(deviations)
+
+
+def of_subsets(x):
+    """The unevenness of ten parts of the images, each a tenth of them."""
+    return np.array([unevenness(part) for part in np.array_split(x, 10)])
 
 
 # %%
@@ -1760,6 +1815,16 @@ lesson.Table(
     digits=2,
 )
 
+# %%
+uneven_errors = {
+    "transposed": of_subsets(differences["transposed"]),
+    "resize": of_subsets(differences["resize"]),
+    "transposed, with a faint grid": of_subsets(with_grid),
+}
+for name, of_parts in uneven_errors.items():
+    print(f"unevenness of the error in ten parts of the images, {name}: ", end="")
+    print(f"{of_parts.mean():.3f} ± {of_parts.std(ddof=1):.3f}")
+
 # %% [markdown]
 # **What to notice**
 # - The first measure works: a pure grid has nearly 100 %, and white noise, which has no pattern,
@@ -1770,7 +1835,8 @@ lesson.Table(
 # - After the training neither measure finds more in the reconstructions than in the images. That
 #   alone would prove little: with a faint grid added, the unevenness is hardly higher either.
 #   But in the error it shows: a grid of a fifth of the squared error raises the unevenness
-#   there from 1.02 to 1.07.
+#   there from 1.02 to 1.07, by far more than it differs between parts of the images. (The first
+#   measure misses this grid, as expected. And by eye one can hardly tell row 7 from row 6.)
 #   Resizing, with far less uneven overlaps, has the same 1.02. So we see no sign of such a
 #   grid, and a large one is unlikely. (Short trainings, one seed each.) How the kernels bring
 #   this about we have not examined.
@@ -1789,6 +1855,8 @@ if lesson.on_mnist(images):
     for error in differences.values():
         assert unevenness(error) - 1 < 0.4 * (unevenness(with_grid) - 1)
     assert unevenness(with_grid) > 1.06
+    without = uneven_errors["transposed"]
+    assert uneven_errors["transposed, with a faint grid"].min() > without.mean() + 0.02
     assert unevenness(of_trained["transposed"] + added) < 1.02
     assert max(grid_fraction(x).mean() for x in of_untrained["transposed"]) < 5
     assert np.mean([unevenness(x) for x in of_untrained["transposed"]]) > 1.8
@@ -1796,6 +1864,9 @@ if lesson.on_mnist(images):
 
 # %% [markdown]
 # ## What does a code cost in bits?
+#
+# (The second sitting begins here. If you have restarted the kernel since, choose *Run All Above*
+# first: the models of the first part are needed.)
 #
 # "64 values" is not yet a size: a number can be stored with many digits or with few.
 # Files are measured in ***bits***: MNIST stores a pixel in 8 of them. So how many bits does
@@ -2237,63 +2308,17 @@ if is_grey:
 else:
     print("JPEG is left out: our count of its bits is for grey images.")
 
+# %% [markdown]
+# Images can be shared between two settings, some coded with the one and the others with the other:
+# then the rate and the error are averages, and every point of the straight line between the two
+# settings can be reached. (On the logarithmic axes of the figure these lines are bent.) Images can
+# also be shared between two *different* codecs. `best_mix` looks for the lowest error that can be
+# reached like this without any network: with PCA, JPEG, the pixels, the context model, and the
+# average image, which needs no bits.
+
+
 # %%
 average_error = evaluation.mse(x_rate, np.broadcast_to(average_image, x_rate.shape))
-ax = plots.curves(
-    None,
-    {name: (curve.rates, curve.errors) for name, curve in curves.items()}
-    | {"average image, no bits": average_error},
-    xlabel="information rate (bits per pixel)",
-    ylabel="validation MSE (per pixel)",
-    title=f"Rate-distortion curves: error against bits (networks: seed {first})",
-    log="xy",
-)
-ax.set(xlim=(0.03, 3), ylim=(1e-4, 0.1))
-for rate in (0.06, 0.15, 0.35):  # the text speaks of these
-    ax.axvline(rate, color="0.7", linewidth=0.8, zorder=0)
-    ax.annotate(f"{rate}", (rate, 1.1e-4), rotation=90, ha="right", color="0.4")
-# Between its settings the images are mixed: straight lines, which are bent on these axes.
-of_contexts = curves["context model"]
-line = ax.get_lines()[list(curves).index("context model")]
-rates = np.linspace(min(of_contexts.rates), max(of_contexts.rates), 200)
-line.set_data(rates, [error_at(of_contexts, rate) for rate in rates])
-line.set(linewidth=2.5, color="black", linestyle="-", marker="")
-ax.plot(of_contexts.rates, of_contexts.errors, "ks")
-ax.figure.set_size_inches(9, 4.5)
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-plt.show()
-
-# %% [markdown]
-# Such a curve is called a ***rate-distortion curve***; *distortion* is the field's word for the
-# error, and from here to the end of this section *rate* means information rate. Curves are
-# compared at equal rates, so we read the errors off at several rates. (A dash means that none of
-# the settings that we tried reaches so far. Of the two networks with 64 values the table shows
-# the mean and, after ±, the standard deviation over the seeds. All of these errors are those of
-# the first 1,000 validation images. Between two steps of a quantiser we draw straight lines, too,
-# which may lie a few percent above the true curve.)
-#
-# Images can also be shared between two *different* codecs, some coded by the one and the others by
-# the other. The last row of the table shows the lowest error that can be reached like this without
-# any network: with PCA, JPEG, the pixels, the context model, and the average image, which needs no
-# bits.
-
-
-# %%
-rates_to_compare = (0.06, 0.1, 0.12, 0.15, 0.2, 0.25, 0.35, 1.0)
-at_rates = {
-    name: {rate: error_at(curve, rate) for rate in rates_to_compare}
-    for name, curve in curves.items()
-}
-# Of the networks with 64 values, the average over the seeds.
-errors_of_seeds = {}
-for name, of_seeds in curves_of_seeds.items():
-    errors_of_seeds[name] = {
-        rate: np.array([error_at(curve, rate) for curve in of_seeds])
-        for rate in rates_to_compare
-    }
-    at_rates[name] = {
-        rate: errors.mean() for rate, errors in errors_of_seeds[name].items()
-    }
 
 
 def best_mix(rate, some_curves):
@@ -2312,6 +2337,70 @@ without_network = [
     for name, curve in curves.items()
     if name not in curves_of_seeds and name != "lecture's map"
 ]
+ax = plots.curves(
+    None,
+    {name: (curve.rates, curve.errors) for name, curve in curves.items()}
+    | {"average image, no bits": average_error},
+    xlabel="information rate (bits per pixel)",
+    ylabel="validation MSE (per pixel)",
+    title=f"Rate-distortion curves: error against bits (networks: seed {first})",
+    log="xy",
+)
+# A dot for each setting, and between two of them a line that is straight in rate and error.
+for curve, line in zip(curves.values(), ax.get_lines(), strict=False):
+    rates = np.geomspace(min(curve.rates), max(curve.rates), 500)[1:-1]
+    line.set_data(rates, [error_at(curve, rate) for rate in rates])
+    line.set(marker="")
+    ax.plot(curve.rates, curve.errors, ".", color=line.get_color(), markersize=5)
+line = ax.get_lines()[list(curves).index("context model")]
+line.set(linewidth=2.5, color="black", linestyle="-")
+ax.plot(curves["context model"].rates, curves["context model"].errors, "ks")
+rates = np.geomspace(0.03, 1.5, 500)
+ax.plot(
+    rates,
+    [best_mix(rate, without_network) for rate in rates],
+    color="0.6",
+    linewidth=5,
+    alpha=0.5,
+    zorder=0,
+    label="best mix without a network",
+)
+ax.set(xlim=(0.03, 3), ylim=(1e-4, 0.1))
+for rate in (0.06, 0.12, 0.35):  # the text speaks of these
+    ax.axvline(rate, color="0.7", linewidth=0.8, zorder=0)
+    ax.annotate(f"{rate}", (rate, 1.1e-4), rotation=90, ha="right", color="0.4")
+ax.figure.set_size_inches(9, 4.5)
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+# %% [markdown]
+# Such a curve is called a ***rate-distortion curve***; *distortion* is the field's word for the
+# error, and from here to the end of this section *rate* means information rate. Curves are
+# compared at equal rates, so we read the errors off at several rates. (A dash means that none of
+# the settings that we tried reaches so far. Of the two networks with 64 values the table shows
+# the mean and, after ±, the standard deviation over the seeds. All of these errors are those of
+# the first 1,000 validation images. With more steps of a quantiser than we tried, a point between
+# two of them would lie up to a few percent lower.)
+
+
+# %%
+rates_to_compare = (0.06, 0.1, 0.11, 0.12, 0.15, 0.2, 0.25, 0.35, 1.0)
+at_rates = {
+    name: {rate: error_at(curve, rate) for rate in rates_to_compare}
+    for name, curve in curves.items()
+}
+# Of the networks with 64 values, the average over the seeds.
+errors_of_seeds = {}
+for name, of_seeds in curves_of_seeds.items():
+    errors_of_seeds[name] = {
+        rate: np.array([error_at(curve, rate) for curve in of_seeds])
+        for rate in rates_to_compare
+    }
+    at_rates[name] = {
+        rate: errors.mean() for rate, errors in errors_of_seeds[name].items()
+    }
+
+
 at_rates["best mix without a network"] = {
     rate: best_mix(rate, without_network) for rate in rates_to_compare
 }
@@ -2383,41 +2472,32 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - A curve is better the further it lies to the lower left. If we look at one curve at a time,
-#   the two networks lie lowest in a narrow range, around 0.12 bits per pixel. But codecs
-#   may be shared out among the images, and then neither network is below the best mix *without* a
-#   network at any rate of the table. The dense one comes nearest, at 0.12 bits, and is still
-#   5 to 6 percent above it. In that range the mix is PCA for a part of the images and the
+# - At 0.06 bits per pixel PCA has the lowest error, at 0.12 the dense network, and at 0.35 the
+#   context model, with less than a fifth of the networks' error. (A curve is better the further it
+#   lies to the lower left.)
+# - But as soon as images may be shared among the codecs, neither network is below the best mix
+#   *without* a network at any rate of the table. The dense one comes nearest, around 0.11 bits,
+#   where it is a few percent above it. There the mix is PCA for a part of the images and the
 #   context model for the rest.
-# - Of the two networks the *dense* one is ahead from 0.1 to 0.15 bits per pixel, at 0.15 by about
-#   a tenth; from a quarter of a bit on it is the other way round. At 0.06 and 0.2 bits they
-#   differ by little more than the seeds do, or less. (The figure shows one seed, the table the
-#   mean of three.)
-# - At 0.06 bits per pixel PCA has the lower error, averaged over the images. In the last figure,
-#   at 0.05 bits, the network adds a leg to the 4, and PCA closes it almost to a 9 (one digit; the
-#   rates are averages over 1,000 images): neither is right. There are three reasons why PCA may
-#   lead there, and we have not separated them. The networks were not trained for so coarse a
-#   step. The values of their codes may depend on each other, which our coder cannot use because
-#   it codes each value by itself; PCA's components are uncorrelated. And one step for all values
-#   suits PCA, where an error of a given size costs the same in every component; in a network's
-#   code it may cost much more in one value than in another.
-# - From 0.2 bits on, the context model has the lowest error, and at a third of a bit by far:
-#   less than a fifth of the networks' error. (Its first setting is at 0.155 bits, and the last
-#   that we tried at 0.4. At 0.15 the best mix is therefore nearly all context model, and the dense
-#   network the lowest of the codecs by themselves. Contexts of more neighbours were not tried.)
-#   There is no network in this codec. It is the neighbourhoods that do it: with the same
-#   levels, but counted for each place alone, the pixels need more than twice as many bits.
-# - At one bit the plain pixels have the lowest error of those that have a setting there. At its
-#   last setting (8 levels) the context model has less than three times that error, with less than
-#   half the bits. The networks' curves level off: they have only 64 values, and more bits for each
-#   do not help. Codes of more values were not tried.
+# - So the neighbours of a pixel, counted without any network, do more here than a learned code: with
+#   the same levels, but counted for each place alone, the pixels need more than twice as many bits.
+# - Of the two networks the *dense* one is ahead from 0.1 to 0.15 bits per pixel, at 0.15 by about a
+#   tenth; from a quarter of a bit on it is the other way round. At 0.06 and 0.2 bits they differ by
+#   less than the seeds do. (The figure shows one seed, the table the mean of three.)
+# - At one bit the plain pixels have the lowest error of those that have a setting there. The curves
+#   of the networks level off: they have only 64 values, and more bits for each do not help.
 # - The lecture's map, coded number by number, has a higher error than JPEG at the same rate, and
 #   from half a bit on a far higher one than the pixels. At 0.06 bits it is even worse than the
 #   average image, which needs no bits.
 # - It would be wrong to call our 64 values a good codec because they beat PCA and JPEG at a
 #   third of a bit. JPEG has to serve every photograph there is, and our codecs have learned
-#   what digits are like. And the context model, which was counted on the same digits, has a far
-#   lower error.
+#   what digits are like.
+#
+# **Limits.** We do not know why PCA is ahead of the networks at 0.06 bits; three guesses are that
+# the networks were not trained for so coarse a step, that the values of their codes depend on each
+# other, which our coder cannot use, and that one step for all values does not suit them. The
+# context model begins at 0.155 bits and was tried up to 0.4. Not tried: contexts of more
+# neighbours, codes of more values, networks that were trained for coarse steps.
 
 # %%
 if lesson.on_mnist(images):
@@ -2434,8 +2514,18 @@ if lesson.on_mnist(images):
         rate: min(conv_at[rate], dense_at[rate]) / mix[rate] - 1
         for rate in rates_to_compare[:-1]
     }
-    assert min(behind, key=behind.get) == 0.12
-    assert 0.05 < behind[0.12] < 0.06
+    assert min(behind, key=behind.get) in (0.11, 0.12)
+    assert 0.02 < min(behind.values()) < 0.07
+    for rate in (0.06, 0.2):
+        difference = abs(conv_at[rate] - dense_at[rate])
+        scatters = [e[rate].std(ddof=1) for e in errors_of_seeds.values()]
+        assert difference < max(scatters)
+    assert min(
+        at_rates, key=lambda name: np.nan_to_num(at_rates[name][0.06], nan=1)
+    ) in (
+        "PCA, all",
+        "best mix without a network",
+    )
     for rate in (0.1, 0.12, 0.15):
         assert dense_at[rate] < conv_at[rate]
     assert 1.05 < conv_at[0.15] / dense_at[0.15] < 1.13
@@ -2472,8 +2562,8 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## A failure on purpose: shift the image a little
 #
-# A kernel is used in the same way at all places. Should a digit that is shifted by three
-# pixels not be just as easy, then? We shift the validation images to the right (what is pushed
+# A kernel is used in the same way at all places. So should a digit shifted by a few pixels not be
+# just as easy to reconstruct? We shift the validation images to the right (what is pushed
 # over the border is lost) and measure three models: the dense one and the convolutional one with
 # 64 values, and the lecture's, whose code is a map. PCA and the average image stand beside them.
 #
@@ -2528,7 +2618,7 @@ ax = plots.curves(
     {name: errors.mean(axis=0) for name, errors in by_shift.items()},
     xlabel="shift to the right (pixels)",
     ylabel="validation MSE (per pixel)",
-    title=f"Shifted images: three codes of 64 values, and a map of {code_size:,}",
+    title=f"Shifted images: three codes of 64 values, a map of {code_size:,}, the average",
     log="y",
 )
 ax.figure.set_size_inches(9, 4)
@@ -2658,7 +2748,8 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # With room at the border the error of the map does not grow at all. So the guess was right: the
 # error grows only where the digit meets the border, not because it has been shifted, even by
-# steps at which the map is not equivariant. For the codes of 64 values a wider image is no way
+# steps at which the map is not equivariant. (Whether it is the pixels that are lost at the border,
+# or the zeros of the padding next to a stroke, this test does not separate.) For the codes of 64 values a wider image is no way
 # out, because their Dense layers have weights for one size of image only.
 #
 # For them the cause may be that shifted digits were not in the training set. Then it should help
@@ -2691,7 +2782,7 @@ lesson.Table(
 #   unshifted ones. (Both were shifted to the right; other directions were not tried.) It
 #   reconstructs unshifted images worse than the control, in this run (one seed each) by about a
 #   quarter. A guess is that the same 64 values have to hold more kinds of images now.
-# - To show a network changed copies of its images is called ***augmentation***. It works
+# - Showing a network changed copies of its images is called ***augmentation***. It works
 #   because we know something about images that the network does not: a shifted digit is still
 #   an image that we want to reconstruct.
 
@@ -2706,6 +2797,8 @@ if lesson.on_mnist(images):
     for name in ("PCA, 64", "average image"):
         assert abs(rise[name] / rise["dense, 64"] - 1) < 0.1
     assert growth["convolutional, 64"].max() < 0.7 * growth["dense, 64"].min()
+    assert 10.5 < growth["dense, 64"].mean() < 11.5
+    assert 4.5 < growth["convolutional, 64"].mean() < 5.5
     assert after[1] < 0.4 * before[1]
     assert after[1] < 1.1 * after[0]
     assert 1.1 * before[0] < after[0] < 1.4 * before[0]
@@ -2769,7 +2862,7 @@ sizes["PCA, 64 values, clipped"] = sizes["PCA, clipped"]
 sizes[f"lecture's model, {code_size:,} values"] = (
     budget.lecture_epochs,
     f"{lecture.count_params():,}",
-    f"{multiplications(lecture):,}",
+    f"{models.count_multiplications(lecture):,}",
 )
 
 # %% tags=["numbers"]
@@ -2789,13 +2882,15 @@ lesson.Table(
 dense_test = test_mse[names_of_runs["dense"]]
 conv_test = test_mse[names_of_runs["convolutional"]]
 longer_test = test_mse[names_of_runs["dense, as much arithmetic"]]
+wider_test = test_mse[names_of_runs["dense, wider"]]
 if lesson.on_mnist(images):
     lead = 1 - conv_test.mean() / dense_test.mean()
     lead_over_longer = 1 - conv_test.mean() / longer_test.mean()
     assert 0.15 < lead < 0.25  # "about a fifth"
     assert 0.11 < lead_over_longer < 0.18  # "about a seventh"
     assert lead_over_longer < lead
-    assert conv_test.max() < longer_test.min()
+    assert conv_test.max() < min(longer_test.min(), wider_test.min())
+    assert 0.10 < 1 - conv_test.mean() / wider_test.mean() < 0.18  # "about a seventh"
     assert 0.03 < conv_test.std(ddof=1) / conv_test.mean() < 0.04  # "3 to 4 percent"
 
 # %% [markdown]
@@ -2819,17 +2914,19 @@ if lesson.on_mnist(images):
 #   can be larger than the image.
 # - On MNIST, with a code of 64 values and three seeds, the convolutional network's error is about
 #   a fifth below that of the best of three dense networks, trained for as many epochs. It is about
-#   a seventh below that of the same dense network after about as much arithmetic, and scattered by
-#   3 to 4 percent over the three seeds. The network has a quarter of the weights, and most of its
-#   lead appears only on new images. Both have a little weight decay, the better of two remedies
-#   against overfitting that we tried. A wider dense layer, stronger weight decay, input noise, and
-#   smaller peaks for the deeper dense networks were not tried, and each might narrow the gap.
+#   a seventh below that of dense networks with as much arithmetic, trained for longer or wider, and
+#   scattered by 3 to 4 percent over the three seeds. The network has a quarter of the weights of the
+#   best dense one, and most of the difference appears only on new images. All have a little weight
+#   decay, the better of two remedies against overfitting that we tried. Stronger weight decay, input
+#   noise, and smaller peaks for the deeper dense networks were not tried, and each might narrow the
+#   gap.
 # - Bits are the size of a code, not the number of its values. No codec is best at every rate, and
 #   of those that we tried the networks with 64 values are best at none: PCA for some images and a
 #   context model of the pixels for the others have a lower error at every rate that we compared.
 #   From 0.2 to 0.4 bits per pixel the context model alone is far ahead. (Networks with more
 #   values or trained for coarse steps, a step for each value, and coding the values by what they
-#   tell about each other were not tried.)
+#   values or trained for coarse steps, a step for each value, and an entropy coder that models how
+#   the values depend on each other were not tried.)
 # - Trained on centred digits, networks with a code of 64 values have several times the error on
 #   shifted ones. For the convolutional one shifted images in the training help, but then the
 #   error on unshifted digits is higher (one seed, short training, shifts to the right; the dense
@@ -2897,8 +2994,12 @@ lesson.Table(
         ),
         ("test MSE of the dense network, 64 values", show(dense_test, 6)),
         ("test MSE of the convolutional network, 64 values", show(conv_test, 6)),
-        ("lower than the dense network's after as many epochs", share(dense_test)),
-        ("lower than after about as much arithmetic", share(longer_test)),
+        (
+            "convolutional error below the dense network's, as many epochs",
+            share(dense_test),
+        ),
+        ("below that of the dense network trained for longer", share(longer_test)),
+        ("below that of the wider dense network", share(wider_test)),
         (
             "context model of pixels, 5 levels: bits per pixel, and MSE",
             f"{by_levels[5][0]:.2f}, {evaluation.mse(x_rate, by_levels[5][1]):.4f}",
