@@ -1429,10 +1429,10 @@ plt.show()
 # - But the convolutional network does more arithmetic, since its weights are used at many
 #   places. With about as much arithmetic the dense rivals, the one trained for longer and the wider
 #   one, come nearer, and do not catch up. The one with as many weights falls further behind.
-# - Where does the difference come from? About a third of it (between 26 and 41 percent in the three
-#   seeds) is there on training images; the larger part appears only on images that neither network
-#   has seen. The dense network trained for longer does as well on training images as the
-#   convolutional one, within the scatter of the seeds, and the wider one even better. Both are
+# - Where does the difference come from? Between a quarter and two fifths of it, depending on the
+#   seed, is there on training images; the larger part appears only on images that neither network
+#   has seen. On training images both dense rivals with as much arithmetic do about as well as the
+#   convolutional network: the differences of the means lie within the scatter of its seeds. Both are
 #   behind on new images, from every seed.
 # - By eye the two networks can hardly be told apart; the errors lie along the strokes. Among the
 #   worst images are a ragged digit and one with a stray stroke at the border: both networks draw
@@ -1467,7 +1467,8 @@ if lesson.on_mnist(images):
     wider_errors = validation_errors["dense, wider"]
     assert conv_errors.max() < wider_errors.min() < dense_errors.min()
     of_conv = models.count_multiplications(conv)
-    assert seen_errors["dense, wider"].mean() < seen_errors["convolutional"].mean()
+    of_wider = seen_errors["dense, wider"].mean() - seen_errors["convolutional"].mean()
+    assert abs(of_wider) < seen_errors["convolutional"].std(ddof=1)
     assert abs(models.count_multiplications(wider_dense) / of_conv - 1) < 0.01
     assert 0.14 < models.count_multiplications(few) / of_conv < 0.19  # "a sixth"
     longer_seen = seen_errors["dense, as much arithmetic"].mean()
@@ -1484,7 +1485,7 @@ if lesson.on_mnist(images):
         tuned = {setting: tried[name, setting] for setting in settings_of}
         assert best_settings[kind] == {"peak": 5e-3, "weight_decay": 0.05}
         assert tuned["peak 0.005, dropout 0.1"] > tuned["peak 0.005"]
-    assert abs(longer_seen - seen_errors["convolutional"].mean()) < 2 * scatter
+    assert abs(longer_seen - seen_errors["convolutional"].mean()) < scatter
     assert conv_errors.std(ddof=1) > 5 * dense_errors.std(ddof=1)
     assert conv_errors.std(ddof=1) > 5 * longer_errors.std(ddof=1)
     assert 0.22 < conv.count_params() / dense.count_params() < 0.28  # "a quarter"
@@ -1836,10 +1837,11 @@ for name, of_parts in uneven_errors.items():
 #   alone would prove little: with a faint grid added, the unevenness is hardly higher either.
 #   But in the error it shows: a grid of a fifth of the squared error raises the unevenness
 #   there from 1.02 to 1.07, by far more than it differs between parts of the images. (The first
-#   measure misses this grid, as expected. And by eye one can hardly tell row 7 from row 6.)
-#   Resizing, with far less uneven overlaps, has the same 1.02. So we see no sign of such a
-#   grid, and a large one is unlikely. (Short trainings, one seed each.) How the kernels bring
-#   this about we have not examined.
+#   measure misses this grid, as expected. In row 7 the background gives the added noise away, but
+#   that it is stronger at every second pixel one can hardly see.) Resizing, with far less uneven
+#   overlaps, has the same 1.02. So we see no sign of a grid that covers the whole image. One that
+#   lies on the strokes alone would be harder to find, and we have not tested whether our measure
+#   would find it. (Short trainings, one seed each.)
 # - It would be wrong to conclude that checkerboard artefacts never occur in practice. They have
 #   been found in
 #   *generative adversarial networks*, in which a second network takes the place of a loss
@@ -2016,7 +2018,7 @@ lesson.check(4, average_bits, exercises.check_average_bits)
 #
 # The figure shows the neighbours of the pixel "?". Rows are decoded from top to bottom, and each
 # from left to right. With up to four levels of grey the context has all ten of them, with more
-# levels the first six, so that each context still occurs often enough to be counted. With two
+# levels the first six. (More neighbours tell more, but each context then occurs more rarely.) With two
 # levels, black and white, there are $2^{10} = 1,024$ contexts. For each of them we count on the
 # training images how often the pixel itself was black and how often white.
 #
@@ -2309,10 +2311,8 @@ else:
     print("JPEG is left out: our count of its bits is for grey images.")
 
 # %% [markdown]
-# Images can be shared between two settings, some coded with the one and the others with the other:
-# then the rate and the error are averages, and every point of the straight line between the two
-# settings can be reached. (On the logarithmic axes of the figure these lines are bent.) Images can
-# also be shared between two *different* codecs. `best_mix` looks for the lowest error that can be
+# On the logarithmic axes of the next figure these straight lines are bent. Images can also be shared
+# between two *different* codecs, some coded by the one and the others by the other. `best_mix` looks for the lowest error that can be
 # reached like this without any network: with PCA, JPEG, the pixels, the context model, and the
 # average image, which needs no bits.
 
@@ -2476,18 +2476,20 @@ plt.show()
 #   context model, with less than a fifth of the networks' error. (A curve is better the further it
 #   lies to the lower left.)
 # - But as soon as images may be shared among the codecs, neither network is below the best mix
-#   *without* a network at any rate of the table. The dense one comes nearest, around 0.11 bits,
-#   where it is a few percent above it. There the mix is PCA for a part of the images and the
-#   context model for the rest.
-# - So the neighbours of a pixel, counted without any network, do more here than a learned code: with
-#   the same levels, but counted for each place alone, the pixels need more than twice as many bits.
+#   *without* a network at any rate of the table: from 0.1 to 0.15 bits PCA for a part of the images
+#   and the context model for the rest, from 0.2 bits on the context model alone. The dense network
+#   comes nearest, around 0.12 bits, where it is about 6 percent above the mix; a part of this is due
+#   to our coarse choice of steps.
+# - So a coder that knows the neighbours of a pixel does more here than these learned codes, whose
+#   values our coder treats as independent. With the same levels, but counted for each place alone,
+#   the pixels need more than twice as many bits.
 # - Of the two networks the *dense* one is ahead from 0.1 to 0.15 bits per pixel, at 0.15 by about a
 #   tenth; from a quarter of a bit on it is the other way round. At 0.06 and 0.2 bits they differ by
 #   less than the seeds do. (The figure shows one seed, the table the mean of three.)
 # - At one bit the plain pixels have the lowest error of those that have a setting there. The curves
 #   of the networks level off: they have only 64 values, and more bits for each do not help.
-# - The lecture's map, coded number by number, has a higher error than JPEG at the same rate, and
-#   from half a bit on a far higher one than the pixels. At 0.06 bits it is even worse than the
+# - The lecture's map, coded number by number, has a higher error than JPEG and than the plain pixels
+#   at every rate of the table at which they have a setting. At 0.06 bits it is even worse than the
 #   average image, which needs no bits.
 # - It would be wrong to call our 64 values a good codec because they beat PCA and JPEG at a
 #   third of a bit. JPEG has to serve every photograph there is, and our codecs have learned
@@ -2497,7 +2499,7 @@ plt.show()
 # the networks were not trained for so coarse a step, that the values of their codes depend on each
 # other, which our coder cannot use, and that one step for all values does not suit them. The
 # context model begins at 0.155 bits and was tried up to 0.4. Not tried: contexts of more
-# neighbours, codes of more values, networks that were trained for coarse steps.
+# neighbours, codes of fewer or more values, networks that were trained for coarse steps.
 
 # %%
 if lesson.on_mnist(images):
@@ -2514,8 +2516,11 @@ if lesson.on_mnist(images):
         rate: min(conv_at[rate], dense_at[rate]) / mix[rate] - 1
         for rate in rates_to_compare[:-1]
     }
-    assert min(behind, key=behind.get) in (0.11, 0.12)
-    assert 0.02 < min(behind.values()) < 0.07
+    assert min(behind, key=behind.get) == 0.12
+    assert 0.05 < min(behind.values()) < 0.065
+    for name in ("pixels", "JPEG"):
+        for rate, error in at_rates[name].items():
+            assert np.isnan(error) or at_rates["lecture's map"][rate] > error
     for rate in (0.06, 0.2):
         difference = abs(conv_at[rate] - dense_at[rate])
         scatters = [e[rate].std(ddof=1) for e in errors_of_seeds.values()]
@@ -2921,12 +2926,11 @@ if lesson.on_mnist(images):
 #   noise, and smaller peaks for the deeper dense networks were not tried, and each might narrow the
 #   gap.
 # - Bits are the size of a code, not the number of its values. No codec is best at every rate, and
-#   of those that we tried the networks with 64 values are best at none: PCA for some images and a
-#   context model of the pixels for the others have a lower error at every rate that we compared.
-#   From 0.2 to 0.4 bits per pixel the context model alone is far ahead. (Networks with more
-#   values or trained for coarse steps, a step for each value, and coding the values by what they
-#   values or trained for coarse steps, a step for each value, and an entropy coder that models how
-#   the values depend on each other were not tried.)
+#   wherever we compared our networks with 64 values, some codec or mix without a network has a lower
+#   error: PCA at 0.06 bits per pixel, PCA for some images and a context model for the others from 0.1
+#   to 0.15, the context model alone from 0.2. (Networks with fewer or more values or trained for
+#   coarse steps, a step for each value, and an entropy coder that models how the values depend on
+#   each other were not tried.)
 # - Trained on centred digits, networks with a code of 64 values have several times the error on
 #   shifted ones. For the convolutional one shifted images in the training help, but then the
 #   error on unshifted digits is higher (one seed, short training, shifts to the right; the dense
