@@ -161,8 +161,8 @@ plt.show()
 # needs: for $s = 1$ one on every side, for $s = 2$ and an even number of pixels only
 # below and to the right. This is what it calls `padding="same"`; `"valid"` means no padding.)
 # So with `"same"` and a stride of $s$, a side of $n$ pixels becomes $\lceil n / s \rceil$, rounded
-# up: 27 become 14 with a stride of 2. With `"valid"` and a window of $k$ pixels it becomes
-# $\lfloor (n - k) / s \rfloor + 1$, rounded down.
+# up: 27 become 14 with a stride of 2. With `"valid"` and a window of $w$ pixels it becomes
+# $\lfloor (n - w) / s \rfloor + 1$, rounded down.
 # Each kernel also has a ***bias***, a number that is added everywhere, and an activation
 # follows, as in a Dense layer.
 #
@@ -700,7 +700,7 @@ ax = plots.curves(
     },
     xlabel="epoch",
     ylabel="BCE (nats per pixel)",
-    title="The lecture's losses, and the bound they cannot go below",
+    title="The lecture's losses, and the lower bound for validation images",
 )
 if lesson.on_mnist(images):  # the first epoch's training loss lies far above
     ax.set_ylim(0.055, 0.08)
@@ -738,7 +738,7 @@ plt.show()
 # - The median images are hard to tell from the originals; even the worst have lost only parts
 #   of strokes. About nine tenths of the loss is the lower bound, which every model has; only
 #   the last tenth is this model's own. (In the curves the training loss lies above the
-#   validation loss, in the first epoch even above the figure: it is an average over the epoch, in
+#   validation loss, in the first epoch off the top of the figure: it is an average over the epoch, in
 #   which the weights still improve. Measured after the training, the distance to the bound is about the same on training and on
 #   test images.)
 # - But look at the code: a map of 7 x 7 x 64 values, four times as many as the image has
@@ -918,7 +918,8 @@ figure.suptitle("One digit, and the four strongest maps of each layer (trained)"
 plots.describe(
     figure,
     "A digit and three rows of four maps. In the first layer the maps show its outline or "
-    "its strokes, in the second some parts of the strokes, in the third bright spots.",
+    "its strokes, in the second some parts of the strokes, in the third a coarse grey shape "
+    "with a few bright squares.",
 )
 plt.show()
 
@@ -1160,9 +1161,9 @@ lesson.Table(
 )
 
 # %% [markdown]
-# The best of each kind we train here, from the first seed, to look at it. The errors of all seeds
-# come from the records. (`cache` remembers what the function returned, so that each model is
-# trained only once, however often it is asked for.)
+# We train the best model of each kind here, from the first seed, so that we can look at what it
+# does. The errors of all seeds come from the records. (`cache` remembers what the function returned,
+# so that each model is trained only once, however often it is asked for.)
 
 # %%
 best_settings = {}
@@ -1309,7 +1310,7 @@ conv_errors = validation_errors["convolutional"]
 names_of_runs = {
     "dense": names["dense"],
     "dense, as much arithmetic": f"the same, {more_epochs} epochs (about as much arithmetic)",
-    "dense, wider": f"dense, {n_pixels}-{wide_units:,}-64",
+    "dense, wider": f"dense, {n_pixels}-{wide_units}-64",
     "dense, as many weights": f"dense, {n_pixels}-{few_units}-64",
     "convolutional": "convolutional",
 }
@@ -2311,8 +2312,10 @@ else:
     print("JPEG is left out: our count of its bits is for grey images.")
 
 # %% [markdown]
-# On the logarithmic axes of the next figure these straight lines are bent. Images can also be shared
-# between two *different* codecs, some coded by the one and the others by the other. `best_mix` looks for the lowest error that can be
+# On the logarithmic axes of the next figure these straight lines are bent. Images can also be divided
+# between two *different* codecs, some coded by the one and the others by the other, which is called
+# ***time sharing***; what can be reached with it is the *lower convex hull* of all settings.
+# `best_mix` looks for the lowest error that can be
 # reached like this without any network: with PCA, JPEG, the pixels, the context model, and the
 # average image, which needs no bits.
 
@@ -2327,9 +2330,10 @@ def best_mix(rate, some_curves):
     for curve in some_curves:
         settings += zip(curve.rates, curve.errors, strict=True)
     rates, errors = np.array(sorted(settings)).T
-    cheap = rates <= rate
-    share = (rate - rates[cheap, None]) / (rates[~cheap] - rates[cheap, None])
-    return np.min((1 - share) * errors[cheap, None] + share * errors[~cheap])
+    below = rates <= rate
+    # Which fraction of the images is coded at the higher rate.
+    fraction = (rate - rates[below, None]) / (rates[~below] - rates[below, None])
+    return np.min((1 - fraction) * errors[below, None] + fraction * errors[~below])
 
 
 without_network = [
@@ -2347,20 +2351,31 @@ ax = plots.curves(
     log="xy",
 )
 # A dot for each setting, and between two of them a line that is straight in rate and error.
-for curve, line in zip(curves.values(), ax.get_lines(), strict=False):
+legend = {}
+for (name, curve), line in zip(curves.items(), ax.get_lines(), strict=False):
+    marker = line.get_marker()
+    line.set(marker="")
+    if name == "context model":
+        line.set(linewidth=2.5, color="black", linestyle="-")
+        marker = "s"
     rates = np.geomspace(min(curve.rates), max(curve.rates), 500)[1:-1]
     line.set_data(rates, [error_at(curve, rate) for rate in rates])
-    line.set(marker="")
-    ax.plot(curve.rates, curve.errors, ".", color=line.get_color(), markersize=5)
-line = ax.get_lines()[list(curves).index("context model")]
-line.set(linewidth=2.5, color="black", linestyle="-")
-ax.plot(curves["context model"].rates, curves["context model"].errors, "ks")
+    (settings,) = ax.plot(
+        curve.rates,
+        curve.errors,
+        linestyle="",
+        marker=marker,
+        color=line.get_color(),
+        markersize=5,
+        label="_not in the legend",
+    )
+    legend[name] = (line, settings)  # drawn on top of each other
 rates = np.geomspace(0.03, 1.5, 500)
 ax.plot(
     rates,
     [best_mix(rate, without_network) for rate in rates],
     color="0.6",
-    linewidth=5,
+    linewidth=4,
     alpha=0.5,
     zorder=0,
     label="best mix without a network",
@@ -2370,7 +2385,11 @@ for rate in (0.06, 0.12, 0.35):  # the text speaks of these
     ax.axvline(rate, color="0.7", linewidth=0.8, zorder=0)
     ax.annotate(f"{rate}", (rate, 1.1e-4), rotation=90, ha="right", color="0.4")
 ax.figure.set_size_inches(9, 4.5)
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+handles, labels = ax.get_legend_handles_labels()
+handles = [
+    legend.get(name, handle) for name, handle in zip(labels, handles, strict=True)
+]
+ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(1, 1), handlelength=4)
 plt.show()
 
 # %% [markdown]
@@ -2475,7 +2494,7 @@ plt.show()
 # - At 0.06 bits per pixel PCA has the lowest error, at 0.12 the dense network, and at 0.35 the
 #   context model, with less than a fifth of the networks' error. (A curve is better the further it
 #   lies to the lower left.)
-# - But as soon as images may be shared among the codecs, neither network is below the best mix
+# - But as soon as the images may be divided between two codecs, neither network is below the best mix
 #   *without* a network at any rate of the table: from 0.1 to 0.15 bits PCA for a part of the images
 #   and the context model for the rest, from 0.2 bits on the context model alone. The dense network
 #   comes nearest, around 0.12 bits, where it is about 6 percent above the mix; a part of this is due
@@ -2623,7 +2642,7 @@ ax = plots.curves(
     {name: errors.mean(axis=0) for name, errors in by_shift.items()},
     xlabel="shift to the right (pixels)",
     ylabel="validation MSE (per pixel)",
-    title=f"Shifted images: three codes of 64 values, a map of {code_size:,}, the average",
+    title="Errors of shifted images: among the networks, the map's grows least",
     log="y",
 )
 ax.figure.set_size_inches(9, 4)
@@ -2631,9 +2650,15 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 growth = {name: errors[:, -1] / errors[:, 0] for name, errors in by_shift.items()}
 lesson.Table(
-    ("code", "in place", "shifted by 5 pixels", "how many times as high"),
+    ("code", "in place", "shifted by 5 pixels", "difference", "how many times as high"),
     [
-        (name, show(errors[:, 0], 5), show(errors[:, -1], 5), show(growth[name], 1))
+        (
+            name,
+            show(errors[:, 0], 5),
+            show(errors[:, -1], 5),
+            show(errors[:, -1] - errors[:, 0], 5),
+            show(growth[name], 1),
+        )
         for name, errors in by_shift.items()
     ],
 )
@@ -2962,6 +2987,7 @@ if lesson.on_mnist(images):
 #   bit, too.
 # - **codec**: what encodes an image into bits and decodes it; **quantise**: round to
 #   integers, after division by a step; **information rate**: bits per pixel.
+# - **time sharing**: coding some images with one codec or setting and the rest with another.
 # - **rate-distortion curve**: the error, or **distortion**, against the information rate, over
 #   all settings of a codec.
 # - **context modelling**: coding a symbol by probabilities that depend on its neighbours.
@@ -2975,7 +3001,7 @@ if lesson.on_mnist(images):
 
 
 # %%
-def share(dense_of_seeds):
+def relative_lead(dense_of_seeds):
     """By what part the convolutional error is lower, and the standard error."""
     part = 1 - conv_test.mean() / dense_of_seeds.mean()
     if len(conv_test) == 1:
@@ -3000,10 +3026,13 @@ lesson.Table(
         ("test MSE of the convolutional network, 64 values", show(conv_test, 6)),
         (
             "convolutional error below the dense network's, as many epochs",
-            share(dense_test),
+            relative_lead(dense_test),
         ),
-        ("below that of the dense network trained for longer", share(longer_test)),
-        ("below that of the wider dense network", share(wider_test)),
+        (
+            "below that of the dense network trained for longer",
+            relative_lead(longer_test),
+        ),
+        ("below that of the wider dense network", relative_lead(wider_test)),
         (
             "context model of pixels, 5 levels: bits per pixel, and MSE",
             f"{by_levels[5][0]:.2f}, {evaluation.mse(x_rate, by_levels[5][1]):.4f}",
