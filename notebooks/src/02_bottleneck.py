@@ -26,8 +26,8 @@
 # **You need** lesson 01.
 #
 # **Time** 90 minutes to read, in two sittings (the second begins with *First deception*), and 20
-# more for the exercises; all cells together take {{minutes}} minutes on two CPU cores. (The comparisons are read from what we recorded; to
-# train all of them anew takes well over an hour.)
+# more for the exercises; all cells together take {{minutes}} minutes on two CPU cores. (The
+# comparisons are read from what we recorded; to train all of them anew takes well over an hour.)
 
 # %% [markdown]
 # ## Setup
@@ -305,14 +305,14 @@ assert abs(shift.mean() / distance.mean() - 1) < 0.01
 # $V_k$: their weighted sums are the same set of images. (This needs a $k$-th component that
 # explains more than the next one, as here.)
 #
-# How do we compare two spaces? In the plane, by the angle between two lines: its cosine
-# is $|u^\top v|$, where $u$ and $v$ are their directions, of length 1. Two spaces of $k$ dimensions have $k$
-# ***principal angles***: the smallest angle between a direction of one space and one of
-# the other, then the smallest one among the directions at right angles to those, and so
-# on. All of them are zero if the spaces are the same. The package's function
-# `evaluation.principal_angles` computes them. (Its cosines are the *singular values* of
-# $Q_A^\top Q_B$, where the columns of $Q_A$ and of $Q_B$ are orthonormal and span the two
-# spaces; for $k = 1$ that is $|u^\top v|$ again. You need not follow this to go on.)
+# How do we compare two spaces? In the plane, by the angle between two lines: its cosine is
+# $|u^\top v|$, where $u$ and $v$ are their directions, of length 1. Two spaces of $k$ dimensions
+# have $k$ ***principal angles***: the smallest angle between a direction of one space and one of
+# the other, then the smallest one among the directions at right angles to those, and so on. All of
+# them are zero if the spaces are the same. The package's function `evaluation.principal_angles`
+# computes them. (Its cosines are the *singular values* of $Q_A^\top Q_B$, where the columns of
+# $Q_A$ and of $Q_B$ are orthonormal and span the two spaces; for $k = 1$ that is $|u^\top v|$
+# again. You need not follow this to go on.)
 #
 # We train with the schedule of lesson 01: the learning rate rises to its `peak` and then falls
 # along a cosine.
@@ -899,8 +899,9 @@ lesson.Table(
 #   number of steps, and with it the length of the warm-up. A guess is that this does the harm,
 #   rather than the size of the batch itself.
 # - Without the schedule, warm-up and cosine together, and with the ReLU in place of the SiLU, the
-#   error ends about a tenth higher, by more than the seeds differ. Weight decay of this small strength makes no difference that we can see. It stays in
-#   the longer training that follows, where we have not measured what it does.
+#   error ends about a tenth higher, by more than the seeds differ. Weight decay of this small
+#   strength makes no difference that we can see. It stays in the longer training that follows,
+#   where we have not measured what it does.
 # - Some high rates failed: a constant 0.004 from one seed in three, and 0.006 with large batches
 #   or with half of the epochs from two in three. The full recipe trained without failure at a
 #   peak of 0.008 from all three seeds, and with narrow layers even at 0.016. Three seeds are few;
@@ -1174,9 +1175,10 @@ lesson.Table(
 # - Begin with the baselines. The model with no hidden layer at all has an error a fifth below
 #   PCA's, although its encoder is linear, too, and only the sigmoid at its end is not.
 # - Compared with this model, hidden layers in the decoder alone lower the error by about a tenth.
-#   In the encoder alone they do not lower it: the difference lies within the scatter of the seeds. A guess is that the
-#   decoder has the harder task: from a few values it has to compute many pixels that fit each
-#   other. A single hidden layer on each side does as well as two in the decoder.
+#   In the encoder alone they do not lower it: the difference lies within the scatter of the seeds.
+#   A guess is that the decoder has the harder task: from a few values it has to compute many
+#   pixels that fit each other. A single hidden layer on each side does as well as two in the
+#   decoder.
 # - More layers are not better here. With two on each side and nearly twice as many weights the
 #   error is higher than with none, and hardly below PCA's; with two narrower ones on each side it
 #   is above PCA's. Their best rate is lower, too (from one seed).
@@ -1985,10 +1987,10 @@ print(f"MSE of the others, if those inputs are set to 0: {silenced_error:.4f}")
 # A low error alone does not tell what a code is good for. So we ask: can a ***linear probe***, a
 # simple classifier that sees nothing but the code, tell which digit it is?
 #
-# A probe is one layer with a softmax, which turns its ten outputs into probabilities. A penalty on the squares of its weights keeps them
-# small, and its strength is chosen on part of the training images. It needs baselines as
-# well: the raw pixels, PCA, and layers and networks that were *never trained*. (Always guessing the
-# most frequent digit gives an accuracy of about 0.11.)
+# A probe is one layer with a softmax, which turns its ten outputs into probabilities. A penalty on
+# the squares of its weights keeps them small, and its strength is chosen on part of the training
+# images. It needs baselines as well: the raw pixels, PCA, and layers and networks that were *never
+# trained*. (Always guessing the most frequent digit gives an accuracy of about 0.11.)
 #
 # > **Predict.** Whose code tells most about the digit: a narrow or a wide one, trained or not?
 
@@ -2117,11 +2119,11 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## The numbers of this lesson
 #
-# On test images. Each error stands next to that of PCA with the same number of values. For 30 values
-# PCA is corrected by a gain and an offset and then clipped to [0, 1]; for the linear autoencoder it
-# is only clipped, as that network is. The number after ± is the scatter over seeds on one machine. Another machine can change the error by
-# more than that, as the two rows of this lesson's recipe show, so the small difference between the
-# two losses may not last on another one.
+# On test images. Each error stands next to that of PCA with the same number of values. For 30
+# values PCA is corrected by a gain and an offset and then clipped to [0, 1]; for the linear
+# autoencoder it is only clipped, as that network is. The number after ± is the scatter over seeds
+# on one machine. Another machine can change the error by more than that, as the two rows of this
+# lesson's recipe show, so the small difference between the two losses may not last on another one.
 
 
 # %%
@@ -2195,9 +2197,10 @@ lesson.Table(
 # - To find out which part of a recipe does the work, change one part at a time. Here narrow layers,
 #   half of the epochs, and batches twice as large raised the error most at the rates that we tried,
 #   and weight decay made no difference that we can see.
-# - With 10,000 images and about 950 steps, each at its best rate, hidden layers helped in the decoder and not in the
-#   encoder; a single one on each side did as well. Two on each side did worse than none, though the
-#   same model was better than all of them with more images and more steps.
+# - With 10,000 images and about 950 steps, each at its best rate, hidden layers helped in the
+#   decoder and not in the encoder; a single one on each side did as well. Two on each side did
+#   worse than none, though the same model was better than all of them with more images and more
+#   steps.
 # - With 200 images, PCA and a linear network had a lower error on new images than any remedy
 #   that we tried on the deep network.
 # - A probe's accuracy needs its controls: a wide layer that was never trained scored highest.

@@ -612,9 +612,10 @@ lesson.Table(
 # The lecture does not train by the squared error. It reads each output $\hat x_i$ as the
 # probability that pixel $i$ is white. A white pixel then has the probability $\hat x_i$ and a
 # black one $1 - \hat x_i$. If the pixels are taken to be independent of each other, once the
-# network's output is given, the probability of the whole image is the product of these. A good network gives a high probability to the
-# image that it was given. So we take the negative logarithm, which turns the product into a
-# sum, and divide by $p$, the number of pixels. The result is the ***binary cross-entropy*** (BCE):
+# network's output is given, the probability of the whole image is the product of these. A good
+# network gives a high probability to the image that it was given. So we take the negative
+# logarithm, which turns the product into a sum, and divide by $p$, the number of pixels. The
+# result is the ***binary cross-entropy*** (BCE):
 #
 # $$\mathrm{bce}(x, \hat x) = -\frac{1}{p} \sum_{i=1}^{p} \big( x_i \log \hat x_i +
 # (1 - x_i) \log (1 - \hat x_i) \big)$$
@@ -735,12 +736,12 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The median images are hard to tell from the originals; even the worst have lost only parts
-#   of strokes. About nine tenths of the loss is the lower bound, which every model has; only
-#   the last tenth is this model's own. (In the curves the training loss lies above the
-#   validation loss, in the first epoch off the top of the figure: it is an average over the epoch, in
-#   which the weights still improve. Measured after the training, the distance to the bound is about the same on training and on
-#   test images.)
+# - The median images are hard to tell from the originals; even the worst have lost only parts of
+#   strokes. About nine tenths of the loss is the lower bound, which every model has; only the last
+#   tenth is this model's own. (In the curves the training loss lies above the validation loss, in
+#   the first epoch off the top of the figure: it is an average over the epoch, in which the
+#   weights still improve. Measured after the training, the distance to the bound is about the same
+#   on training and on test images.)
 # - But look at the code: a map of 7 x 7 x 64 values, four times as many as the image has
 #   pixels. This is an overcomplete code, and lesson 02 has shown what
 #   such a code is worth: the network has no need to find out anything about digits.
@@ -925,9 +926,9 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The maps of the first layer still look like the digit. Those of the second and the third, with 7 x 7
-#   places, show where a channel has found something, but hardly what: the digit can no longer be
-#   recognised in them.
+# - The maps of the first layer still look like the digit. Those of the second and the third, with
+#   7 x 7 places, show where a channel has found something, but hardly what: the digit can no
+#   longer be recognised in them.
 # - In some rows the eight patches are much alike, in others hardly. In the first layer they show
 #   edges or corners of strokes, in the second mostly pieces of strokes (one channel prefers a
 #   nearly black patch with a bright corner), in the third longer strokes and parts of digits.
@@ -2019,9 +2020,9 @@ lesson.check(4, average_bits, exercises.check_average_bits)
 #
 # The figure shows the neighbours of the pixel "?". Rows are decoded from top to bottom, and each
 # from left to right. With up to four levels of grey the context has all ten of them, with more
-# levels the first six. (More neighbours tell more, but each context then occurs more rarely.) With two
-# levels, black and white, there are $2^{10} = 1,024$ contexts. For each of them we count on the
-# training images how often the pixel itself was black and how often white.
+# levels the first six. (More neighbours tell more, but each context then occurs more rarely.) With
+# two levels, black and white, there are $2^{10} = 1,024$ contexts. For each of them we count on
+# the training images how often the pixel itself was black and how often white.
 #
 # When all symbols have been decoded, a grey value is chosen for each pixel. Now its neighbours on
 # *every* side are known, so the value can depend on all of them: it is the average grey of those
@@ -2777,10 +2778,11 @@ if lesson.on_mnist(images):
 
 # %% [markdown]
 # With room at the border the error of the map does not grow at all. So the guess was right: the
-# error grows only where the digit meets the border, not because it has been shifted, even by
-# steps at which the map is not equivariant. (Whether it is the pixels that are lost at the border,
-# or the zeros of the padding next to a stroke, this test does not separate.) For the codes of 64 values a wider image is no way
-# out, because their Dense layers have weights for one size of image only.
+# error grows only where the digit meets the border, not because it has been shifted, even by steps
+# at which the map is not equivariant. (Whether it is the pixels that are lost at the border, or
+# the zeros of the padding next to a stroke, this test does not separate.) For the codes of 64
+# values a wider image is no way out, because their Dense layers have weights for one size of image
+# only.
 #
 # For them the cause may be that shifted digits were not in the training set. Then it should help
 # to put them there. We train the convolutional model once more, on images that are shifted by 0

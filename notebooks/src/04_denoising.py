@@ -361,9 +361,9 @@ lesson.Table(
 # - In decibels the image with Gaussian noise is no better than a black sheet. You could
 #   read the digit in the one and not in the other. PSNR only compares pixel by pixel, so it
 #   cannot tell whether a digit is still legible.
-# - SSIM, measured where the digit is, tells these apart: the noisy images have a much higher value than the black sheet and the
-#   average image, in which nothing can be read. But it compares local structure, and is no test
-#   of whether a digit can be read, as we shall see.
+# - SSIM, measured where the digit is, tells these apart: the noisy images have a much higher value
+#   than the black sheet and the average image, in which nothing can be read. But it compares local
+#   structure, and is no test of whether a digit can be read, as we shall see.
 # - Each kind of corruption starts from a different PSNR. So never judge a method by the
 #   decibels that it reaches, but by what it gains over doing nothing and over its baselines.
 
@@ -2858,7 +2858,7 @@ plt.show()
 #   difference between 254 and 255, which no eye can see.
 # - The rule that puts certain pixels back uses the mark, too. A pixel was certain if it was neither 0
 #   nor exactly 1, and nine tenths of the white pixels of strokes are not exactly 1. That is why the
-#   whole stroke of the 5 was certain in the figure above, and of the 4 little more than its edges. On
+#   whole stroke of the 5 was certain in the figure above, and of the 9 little more than its edges. On
 #   images without the mark fewer pixels are certain, and we have not measured what the rule is worth
 #   there.
 # - It would be wrong to carry an order of methods from MNIST over to photographs without asking what
@@ -2917,12 +2917,12 @@ if lesson.on_mnist(images):
 #   back.
 # - The standard error of a lead covers other images and other seeds of the network. The trees were
 #   fitted once, so their scatter is not in it.
-# - The two methods did not have the same conditions. The network drew its noise anew in each epoch and the trees only once,
-#   which is the second trap of this lesson. The trees' settings were tuned for each corruption; the
-#   network trained on 55,000 images had four epochs and one setting for all three, and for the one
-#   trained on 1,000 images only the length was chosen. We have not tested how much of the leads
-#   comes from seeing the whole image, or from fresh noise, nor what more images would do for trees
-#   on the two other corruptions.
+# - The two methods did not have the same conditions. The network drew its noise anew in each epoch
+#   and the trees only once, which is the second trap of this lesson. The trees' settings were
+#   tuned for each corruption; the network trained on 55,000 images had four epochs and one setting
+#   for all three, and for the one trained on 1,000 images only the length was chosen. We have not
+#   tested how much of the leads comes from seeing the whole image, or from fresh noise, nor what
+#   more images would do for trees on the two other corruptions.
 #
 # It would be wrong to say that networks denoise better than trees, or the reverse, without saying
 # what kind of noise, how many images, how both were tuned, and which pixels were asked for.
@@ -2995,9 +2995,9 @@ if lesson.on_mnist(images):
 #   changed; trees trained on 4,000 images are ahead. Trained on 1,000 images, for at most 220
 #   epochs, the network is ahead on the first two and two decibels behind on the third. (All pixels
 #   are counted here.)
-# - Ask what gives the noise away. On MNIST salt is exactly 1 and strokes are not. If all noisy images
-#   are cut off below that, the trees trained on 1,000 images lose 1.1 dB, the network no more than one
-#   training differs from another, and the network is ahead by more than a decibel.
+# - Ask what gives the noise away. On MNIST salt is exactly 1 and strokes are not. If all noisy
+#   images are cut off below that, the trees trained on 1,000 images lose 1.1 dB, the network no
+#   more than one training differs from another, and the network is ahead by more than a decibel.
 # - Ask which pixels a number counts. Where some pixels are certainly right, put them back: with
 #   this rule the network is about two decibels ahead of the trees trained on 1,000 images on
 #   salt-and-pepper noise, and probably ahead of those trained on 4,000 (one training, and eight
