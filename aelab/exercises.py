@@ -11,6 +11,8 @@ import warnings
 import keras
 import numpy as np
 
+from aelab.models.arithmetic import innermost_layers
+
 __all__ = [
     "check_average_bits",
     "check_best_answer",
@@ -165,7 +167,7 @@ def check_lopsided(lopsided, image_shape):
         )
     units = []
     activations = [None]  # of the input, before the first Dense layer
-    for layer in _all_layers(model):
+    for layer in innermost_layers(model):
         if isinstance(layer, keras.layers.Dense):
             units.append(layer.units)
             activations.append(_name_of(layer.activation))
@@ -1172,15 +1174,6 @@ def _is_whole(value):
 
 def _is_integer(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def _all_layers(model):
-    """The layers of a model and of the models in it, from the input to the output."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _all_layers(layer)
-        else:
-            yield layer
 
 
 def _compare(received, right, mistakes, hint):

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import layers
 
-__all__ = ["count_multiplications"]
+__all__ = ["count_multiplications", "innermost_layers"]
 
 CONVOLUTIONS = (layers.Conv1D, layers.Conv2D)
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose)
@@ -37,7 +37,7 @@ def count_multiplications(model):
         28224
     """
     total = 0
-    for layer in _innermost(model):
+    for layer in innermost_layers(model):
         if isinstance(layer, TRANSPOSED):
             map_shape = layer.input.shape
         elif isinstance(layer, (layers.Dense, *CONVOLUTIONS)):
@@ -59,10 +59,24 @@ def count_multiplications(model):
     return total
 
 
-def _innermost(model):
-    """The layers of a model and of the models inside it."""
+def innermost_layers(model):
+    """The layers of a model and of the models inside it, none of them a model.
+
+    Args:
+        model: Keras model.
+
+    Yields:
+        Keras layers, from the input to the output.
+
+    Example:
+        >>> image = keras.Input((9,))
+        >>> inside = keras.Sequential([keras.Input((9,)), layers.Dense(2)])
+        >>> model = keras.Model(image, layers.Dense(3)(inside(image)))
+        >>> [layer.units for layer in innermost_layers(model) if layer.weights]
+        [2, 3]
+    """
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _innermost(layer)
+            yield from innermost_layers(layer)
         else:
             yield layer

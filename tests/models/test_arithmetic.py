@@ -11,32 +11,32 @@ from aelab import models
 @pytest.mark.parametrize(
     ("shape", "layer"),
     [
-        ((7, 5, 3), layers.Conv2D(4, (3, 2), strides=2, padding="same")),
-        ((7, 5, 3), layers.Conv2D(4, 3, padding="valid")),
-        ((9, 2), layers.Conv1D(3, 4, strides=3, padding="same")),
-        ((4, 3, 2), layers.Conv2DTranspose(3, 2, strides=2, padding="valid")),
+        ((7, 5, 3), layers.Conv2D(4, (3, 2), strides=2)),
+        ((9, 2), layers.Conv1D(3, 4, strides=3)),
+        ((4, 3, 2), layers.Conv2DTranspose(3, 2, strides=2)),
         ((6, 5), layers.Dense(4)),
     ],
 )
-def test_each_product_of_a_linear_layer_is_counted(shape, layer):
-    """In the matrix of the layer: a number for each product, where none is left out.
-
-    Where the window reaches beyond the border it is multiplied by zeros, which have
-    no place in the matrix. So these are counted on a wider image without padding.
-    """
+def test_each_product_is_counted(shape, layer):
+    """With weights of 1, the outputs of all images of one 1 add up to their number."""
     image = keras.Input(shape)
     model = keras.Model(image, layer(image))
-    found = models.count_multiplications(model)
-    layer.set_weights([np.ones(w.shape) for w in layer.get_weights()])
-    eye = np.eye(np.prod(shape), dtype="float32").reshape(-1, *shape)
-    zero = model.predict(np.zeros((1, *shape), "float32"), verbose=0)
-    products = np.sum(model.predict(eye, verbose=0) - zero)
-    if getattr(layer, "padding", "valid") == "same":
-        assert products < found
-        places = [-(-side // layer.strides[0]) for side in shape[:-1]]
-        assert found == np.prod(layer.kernel.shape) * np.prod(places)
-    else:
-        assert found == products
+    weights, bias = layer.get_weights()
+    layer.set_weights([np.ones_like(weights), np.zeros_like(bias)])
+    ones = np.eye(np.prod(shape), dtype="float32").reshape(-1, *shape)
+    products = np.sum(model.predict(ones, verbose=0))
+    assert models.count_multiplications(model) == products
+
+
+def test_what_is_multiplied_by_the_padding_counts():
+    """As on an image with room for all windows: 7 rows and 5 columns become 9 x 7."""
+
+    def count(side, **options):
+        image = keras.Input(side)
+        convolution = layers.Conv2D(4, 3, strides=2, **options)
+        return models.count_multiplications(keras.Model(image, convolution(image)))
+
+    assert count((7, 5, 3), padding="same") == count((9, 7, 3), padding="valid")
 
 
 def test_models_inside_a_model_are_counted_once():
