@@ -526,7 +526,17 @@ def check_average_bits(average_bits):
     except ValueError as error:
         if "negative" in str(error):
             return "Symbols may be negative, and np.bincount cannot count these."
+        if "broadcast" in str(error):
+            return (
+                "Not every symbol of `seen` is in `symbols`: look each one of `symbols` "
+                "up in the counts of `seen`."
+            )
         raise
+    except KeyError:
+        return (
+            "A symbol was looked up that was not counted: count in `seen`, and look up "
+            "those of `symbols`."
+        )
     if received is None:
         return None
     if np.ndim(received):
@@ -638,7 +648,8 @@ def check_receptive_field(receptive_field):
         1 + 2 + 3 + 8: "That would be right if every stride were 1.",
         1 + 2 * 2 + 3 * 6 + 8 * 6: (
             "A layer's own stride does not widen its own window: it only counts for "
-            "the layers after it."
+            "the layers after it. (From the last layer to the first: n values span "
+            "n - 1 strides and a kernel, not n strides.)"
         ),
         1 + 2 * 2 + 3 * 3 + 8 * 1: (
             "Each layer is multiplied by its own stride here. What counts are the "
@@ -700,6 +711,8 @@ def check_layer_cost(layer_cost):
     weights, multiplications = received
     kernels = 5 * 5 * 3 * 8
     places = 14 * 10
+    if (multiplications, weights) == (kernels + 8, kernels * places):
+        return "Return the weights first, and then the multiplications."
     of_weights = {
         kernels: "Each output channel has a bias as well.",
         kernels + 1: "There is a bias for each output channel, not one for the layer.",
@@ -724,8 +737,9 @@ def check_layer_cost(layer_cost):
         kernels * 13 * 10: "27 pixels with a stride of 2 are 14 places: round up.",
         kernels * 27 * 20 // 2: "The stride counts for the rows and for the columns.",
         kernels: "Each weight is used at every place of the map.",
-        kernels * 23 * 16: 'With padding="same" the window stops at the border, too.',
-        kernels * 12 * 8: 'With padding="same" the window stops at the border, too.',
+        kernels * 23 * 16: 'With padding="same" there are windows at the border, too.',
+        kernels * 12 * 8: 'With padding="same" there are windows at the border, too.',
+        5 * 5 * 3 * places: "There is a block for each output channel: times n_out.",
         places * 8: "Each value of the map is a sum of 5 x 5 x 3 products.",
     }
     if multiplications != kernels * places:

@@ -509,6 +509,8 @@ def cost(seen, symbols):
             ),
             "displaced",
         ),
+        (lambda seen, symbols: dict.fromkeys(symbols, 0)[-1], "not counted"),
+        (lambda seen, symbols: np.unique(seen) + np.unique(symbols), "look each one"),
         (lambda seen, symbols: 9.0, "should return"),
         (lambda seen, symbols: 2.4916666, "should return"),
         (1.75, "function"),
@@ -632,6 +634,8 @@ def layer_cost(height, width, n_in, n_out, size, stride, *, bias=True, up=np.cei
         (lambda h, w, n_in, n_out, size, stride: (608, 600 * h * w), "fewer places"),
         (lambda *a, **b: layer_cost(*a, **b, up=lambda side: side), "round up"),
         (lambda h, w, n_in, n_out, size, stride: (608, 28_000), "n_in deep"),
+        (lambda h, w, n_in, n_out, size, stride: (608, 10_500), "times n_out"),
+        (lambda *a, **b: layer_cost(*a, **b)[::-1], "weights first"),
         (
             lambda h, w, n_in, n_out, size, stride: (608, 600 * h * w / stride),
             "rows and for the columns",

@@ -8,7 +8,7 @@
 # should need fewer weights, or make fewer errors, or both. Networks of this kind are used to
 # compress images, to clean photographs and to recognise what they show. In this lesson you build
 # a ***convolutional autoencoder*** with a code that is smaller than the image, and compare it
-# with a dense network that was tuned with the same care, and with PCA, JPEG and the pixels
+# with a dense network that was tuned over the same settings, and with PCA, JPEG and the pixels
 # themselves at the same number of bits. (Some of its models and settings come from a lecture; we
 # call them *the lecture's*.)
 #
@@ -283,7 +283,9 @@ print(
 #   missing, and only a faint trace is left of the 5's sloping bar.
 # - The last row has a quarter of the numbers, and the strokes are still there.
 #
-# In Keras this is the layer `Conv2D`. Given our kernel, it returns our numbers.
+# In Keras this is the layer `Conv2D`. Given our kernel, it returns our numbers. (Keras wants images
+# of shape (images, rows, columns, channels) and kernels of shape (rows, columns, input channels,
+# output channels). Here both numbers of channels are 1; what channels are comes below.)
 
 # %%
 for stride, by_hand in ((1, edges), (2, halved)):
@@ -1457,6 +1459,9 @@ plt.show()
 
 # %%
 if lesson.on_mnist(images):
+    # Those trained here: on another machine about as good.
+    assert abs(dense_here / dense_errors[0] - 1) < 0.15
+    assert abs(conv_here / conv_errors[0] - 1) < 0.15
     longer_errors = validation_errors["dense, as much arithmetic"]
     equal_errors = validation_errors["dense, as many weights"]
     assert dense_errors.max() < 0.5 * pca_error
@@ -1579,13 +1584,13 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The error of the dense network changes by about 1 %. To a Dense layer a fixed order of the
-#   pixels is only another numbering of its weights, so only the random start can make a
+# - The error of the dense network changes by about 1 % (one seed). To a Dense layer a fixed order
+#   of the pixels is only another numbering of its weights, so only the random start can make a
 #   difference.
-# - The error of the convolutional network is three times as high after the short training. After
-#   the long one (one seed, settings not tuned again) it is more than three times as high, a
-#   little below PCA's and far above the dense network's. On shuffled pixels its windows look at
-#   nine pixels that have little to do with each other.
+# - The error of the convolutional network is three times as high after the short training (one
+#   seed). After the long one (one seed, settings not tuned again) it is more than three times as
+#   high, a little below PCA's and far above the dense network's. On shuffled pixels its windows
+#   look at nine pixels that have little to do with each other.
 # - So its advantage depends on neighbouring pixels, or on the sharing of weights, which helps only
 #   where the same patterns occur in many places. This test does not separate the two.
 # - Without shuffling, the dense network is ahead after the short training, and behind after the
@@ -1651,11 +1656,12 @@ lesson.Table(
 
 # %% [markdown]
 # **What to notice**
-# - Resizing has the lowest mean error, lower than that of the strided
-#   network by more than the seeds differ, for about a quarter more arithmetic. Whether it is
-#   the resizing or the arithmetic that helps, this table cannot say.
-# - Pooling needs as much arithmetic as resizing, and has no lower error than the strided
-#   network; the differences lie within the scatter.
+# - Resizing has the lowest mean error, lower than that of the strided network by more than the
+#   seeds differ, for somewhat more than a quarter more arithmetic. Whether it is the resizing or
+#   the arithmetic that helps, this table cannot say.
+# - Pooling needs as much arithmetic as resizing. Its mean errors are higher than the strided
+#   network's, by up to about one standard deviation over the seeds; three seeds cannot tell whether
+#   that is a difference.
 # - It would be wrong to call the design with the lowest error the best one: these were short
 #   trainings, and no learning rate was tuned for any of them.
 
@@ -2001,9 +2007,11 @@ lesson.check(4, average_bits, exercises.check_average_bits)
 # - **PCA with all components** and the same quantiser. Components whose values hardly ever
 #   exceed half a step are rounded to zero and cost little, so their number matters less. (It
 #   still matters by a few percent at low rates; we show 64 and all, and no number between.)
-# - **JPEG**, which writes real files. It puts a header into each file, so we let all images
-#   share one: they are pasted into one large picture, each filled up to whole blocks of 8 x 8
-#   pixels.
+# - **JPEG**, which writes real files. It writes each block of 8 x 8 pixels as a sum of 64 fixed
+#   cosine patterns, rounds their coefficients and stores the integers by an entropy coder: the
+#   same three steps, with patterns that were not learned. It puts a header into each file, so we
+#   let all images share one: they are pasted into one large picture, each filled up to whole
+#   blocks of 8 x 8 pixels.
 # - The **pixels** themselves, rounded and stored, each with its own probabilities.
 # - A **context model** of the pixels: the same, but the probabilities of a pixel depend on pixels
 #   near it that were decoded earlier, its *context*. Each pixel is rounded to one of a few levels
@@ -2014,7 +2022,8 @@ lesson.check(4, average_bits, exercises.check_average_bits)
 # JPEG and the context model). With a very coarse step every symbol is then 0 and
 # costs nothing. What is decoded is the average image for the pixels and PCA, and for a
 # network the image that its decoder makes of the average code. The function
-# `evaluation.code_bits` does what you wrote in exercise 4, for each value of the code.
+# `evaluation.code_bits` does nearly what you wrote in exercise 4, for each value of the code; it adds
+# one to each count, so that a new symbol has a price, too.
 #
 # ### A codec that knows the neighbours
 #
@@ -2313,12 +2322,13 @@ else:
     print("JPEG is left out: our count of its bits is for grey images.")
 
 # %% [markdown]
-# On the logarithmic axes of the next figure these straight lines are bent. Images can also be divided
-# between two *different* codecs, some coded by the one and the others by the other, which is called
-# ***time sharing***; what can be reached with it is the *lower convex hull* of all settings.
-# `best_mix` looks for the lowest error that can be
-# reached like this without any network: with PCA, JPEG, the pixels, the context model, and the
-# average image, which needs no bits.
+# On the logarithmic axes of the next figure these straight lines are bent. Images can also be
+# divided between two *different* codecs, some coded by the one and the others by the other, which
+# is called ***time sharing***: with 37 % of the images coded by PCA at 0.06 bits and 63 % by the
+# context model at 0.155 bits, the rate is 0.12 bits. What can be reached with it is the *lower
+# convex hull* of all settings. `best_mix` looks for the lowest error that can be reached like this
+# without any network: with PCA, JPEG, the pixels, the context model, and the average image, which
+# needs no bits.
 
 
 # %%
@@ -2496,16 +2506,18 @@ plt.show()
 #   context model, with less than a fifth of the networks' error. (A curve is better the further it
 #   lies to the lower left.)
 # - But as soon as the images may be divided between two codecs, neither network is below the best mix
-#   *without* a network at any rate of the table: from 0.1 to 0.15 bits PCA for a part of the images
-#   and the context model for the rest, from 0.2 bits on the context model alone. The dense network
-#   comes nearest, around 0.12 bits, where it is about 6 percent above the mix; a part of this is due
-#   to our coarse choice of steps.
+#   *without* a network at any rate of the table at which they have a setting: from 0.1 to 0.15 bits
+#   PCA for a part of the images and the context model for the rest, from 0.2 to 0.35 bits the
+#   context model alone. The dense network comes nearest between 0.1 and 0.12 bits, where it is
+#   a few percent above the mix; where exactly, our coarse choice of steps does not tell.
 # - So a coder that knows the neighbours of a pixel does more here than these learned codes, whose
 #   values our coder treats as independent. With the same levels, but counted for each place alone,
 #   the pixels need more than twice as many bits.
 # - Of the two networks the *dense* one is ahead from 0.1 to 0.15 bits per pixel, at 0.15 by about a
 #   tenth; from a quarter of a bit on it is the other way round. At 0.06 and 0.2 bits they differ by
 #   less than the seeds do. (The figure shows one seed, the table the mean of three.)
+# - In the last figure both codecs lose the digit, in different ways (one digit, one seed): PCA
+#   becomes blurred, the network draws sharp strokes of another shape.
 # - At one bit the plain pixels have the lowest error of those that have a setting there. The curves
 #   of the networks level off: they have only 64 values, and more bits for each do not help.
 # - The lecture's map, coded number by number, has a higher error than JPEG and than the plain pixels
@@ -2517,7 +2529,9 @@ plt.show()
 #
 # **Limits.** We do not know why PCA is ahead of the networks at 0.06 bits; three guesses are that
 # the networks were not trained for so coarse a step, that the values of their codes depend on each
-# other, which our coder cannot use, and that one step for all values does not suit them. The
+# other, which our coder cannot use, and that one step for all values does not suit them. (For PCA one
+# step is the natural choice, because a step in any component changes the image equally much. For a
+# network it is not, so that the comparison favours PCA.) The
 # context model begins at 0.155 bits and was tried up to 0.4. Not tried: contexts of more
 # neighbours, codes of fewer or more values, networks that were trained for coarse steps.
 
@@ -2536,8 +2550,8 @@ if lesson.on_mnist(images):
         rate: min(conv_at[rate], dense_at[rate]) / mix[rate] - 1
         for rate in rates_to_compare[:-1]
     }
-    assert min(behind, key=behind.get) == 0.12
-    assert 0.05 < min(behind.values()) < 0.065
+    assert min(behind, key=behind.get) in (0.1, 0.11, 0.12)
+    assert 0.02 < min(behind.values()) < 0.07  # "a few percent"
     for name in ("pixels", "JPEG"):
         for rate, error in at_rates[name].items():
             assert np.isnan(error) or at_rates["lecture's map"][rate] > error
@@ -2953,11 +2967,11 @@ if lesson.on_mnist(images):
 #   noise, and smaller peaks for the deeper dense networks were not tried, and each might narrow the
 #   gap.
 # - Bits are the size of a code, not the number of its values. No codec is best at every rate, and
-#   wherever we compared our networks with 64 values, some codec or mix without a network has a lower
-#   error: PCA at 0.06 bits per pixel, PCA for some images and a context model for the others from 0.1
-#   to 0.15, the context model alone from 0.2. (Networks with fewer or more values or trained for
-#   coarse steps, a step for each value, and an entropy coder that models how the values depend on
-#   each other were not tried.)
+#   wherever we compared our networks with 64 values, some codec or mix without a network has a
+#   lower error: PCA at 0.06 bits per pixel, PCA for some images and a context model for the others
+#   from 0.1 to 0.15, the context model alone from 0.2 to 0.35. (Networks with fewer or more values
+#   or trained for coarse steps, a step for each value, and an entropy coder that models how the
+#   values depend on each other were not tried.)
 # - Trained on centred digits, networks with a code of 64 values have several times the error on
 #   shifted ones. For the convolutional one shifted images in the training help, but then the
 #   error on unshifted digits is higher (one seed, short training, shifts to the right; the dense
@@ -2999,7 +3013,8 @@ if lesson.on_mnist(images):
 #
 # (± is the standard deviation over three seeds, where it is not called a standard error. The
 # standard error is that deviation divided by the square root of the number of seeds: it says how
-# uncertain the mean is.)
+# uncertain the mean is. With three seeds the true mean may lie several standard errors away. The
+# settings of the dense networks with as much arithmetic were not tuned again.)
 
 
 # %%
