@@ -528,7 +528,7 @@ def check_average_bits(average_bits):
             return "Symbols may be negative, and np.bincount cannot count these."
         if "broadcast" in str(error):
             return (
-                "Not every symbol of `seen` is in `symbols`: look each one of `symbols` "
+                "Not every symbol of `seen` is in `symbols`: look each of `symbols` "
                 "up in the counts of `seen`."
             )
         raise

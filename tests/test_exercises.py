@@ -510,7 +510,7 @@ def cost(seen, symbols):
             "displaced",
         ),
         (lambda seen, symbols: dict.fromkeys(symbols, 0)[-1], "not counted"),
-        (lambda seen, symbols: np.unique(seen) + np.unique(symbols), "look each one"),
+        (lambda seen, symbols: np.unique(seen) + np.unique(symbols), "look each of"),
         (lambda seen, symbols: 9.0, "should return"),
         (lambda seen, symbols: 2.4916666, "should return"),
         (1.75, "function"),
