@@ -1433,7 +1433,7 @@ plt.show()
 # - But the convolutional network does more arithmetic, since its weights are used at many
 #   places. With about as much arithmetic the dense rivals, the one trained for longer and the wider
 #   one, come nearer, and do not catch up. The one with as many weights falls further behind.
-# - Where does the difference come from? Between a quarter and two fifths of it, depending on the
+# - Where does the difference come from? About a quarter to two fifths of it, depending on the
 #   seed, is there on training images; the larger part appears only on images that neither network
 #   has seen. On training images both dense rivals with as much arithmetic do about as well as the
 #   convolutional network: the differences of the means lie within the scatter of its seeds. Both are
