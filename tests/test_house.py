@@ -30,7 +30,7 @@ ALLOWED = {
     "penalties": BOTTOM,
     "records": BOTTOM | {"training"},
     "evaluation": BOTTOM,
-    "exercises": BOTTOM | {"evaluation"},
+    "exercises": BOTTOM | {"evaluation", "models"},
     "plots": BOTTOM,
     "training": BOTTOM | {"layers"},
     "models": BOTTOM | {"corruption", "layers", "penalties", "training"},
