@@ -903,12 +903,17 @@ def check_mask(mask_class):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # there is nothing to train in it
         try:
-            losses = [model.train_on_batch(x, x) for _ in range(4)]
-        except Exception as error:  # whatever a backend raises while it compiles
-            return (
-                "In a compiled training step it stops: use keras.random and "
-                f"ops.shape(x), not NumPy. Keras says: {error}"
+            # In fit the size of a batch is not known beforehand, as it is here.
+            history = model.fit(
+                x, x, batch_size=200, epochs=4, shuffle=False, verbose=0
             )
+        except Exception as error:  # whatever a backend raises while it compiles
+            first_line = str(error).strip().splitlines()[0][:200]
+            return (
+                "In fit it stops: use keras.random, not NumPy, and ops.shape(x), not "
+                f"x.shape, which need not know the size of a batch. Keras: {first_line}"
+            )
+    losses = history.history["loss"]
     if np.allclose(losses, losses[0], rtol=1e-6):  # two may be alike by chance
         return (
             "In a compiled training step the mask is drawn once and stays: use "
@@ -946,7 +951,10 @@ def check_gain_and_offset(gain_and_offset):
     except (TypeError, ValueError):
         return "It should return two numbers: return gain, offset."
     if received.shape != (2,):
-        return "It should return two numbers: return gain, offset."
+        return (
+            "It should return two numbers, one pair for all images together: return "
+            f"gain, offset. It returns an array of shape {received.shape}."
+        )
     y_mean, x_mean = filtered.mean(), x.mean()
     covariance = np.mean((filtered - y_mean) * (x - x_mean))
     gain = covariance / filtered.var()
@@ -1017,6 +1025,11 @@ def check_join(join):
         joined = join(x, before)
     except (AttributeError, TypeError, ValueError) as error:
         first_line = str(error).strip().splitlines()[0]
+        if "boolean" in first_line:
+            return (
+                "A layer is made first and then called on a tensor: conv(16)(tensor), "
+                "not conv(tensor)."
+            )
         return (
             "With 4 x 5 x 8 from the decoder and 8 x 10 x 16 from the encoder it stops "
             "(is x doubled before you join, and is it "

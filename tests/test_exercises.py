@@ -817,6 +817,13 @@ class WithNumPy(Mask):
         return ops.where(np.random.random(shape) >= self.rate, x, 0.0)
 
 
+class KnownShape(Mask):
+    """Stops in fit on TensorFlow, where the size of a batch is not known."""
+
+    def call(self, x, training=False):
+        return ops.where(self.kept(x.shape), x, 0.0) if training else x
+
+
 class Comparison(Mask):
     def call(self, x, training=False):
         return ops.logical_and(self.kept(ops.shape(x)), x > 0) if training else x
@@ -890,6 +897,13 @@ def test_a_mask_that_a_compiled_step_would_freeze_is_found():
     assert "compiled" in exercises.check_mask(WithNumPy)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the others know the shape"
+)
+def test_a_mask_that_needs_to_know_the_size_of_the_batch_is_found():
+    assert "ops.shape(x), not x.shape" in exercises.check_mask(KnownShape)
+
+
 def test_a_masking_layer_is_taken():
     assert exercises.check_mask(Mask) is True
     assert exercises.check_mask(lambda rate: corruption.MaskPixels(rate)) is True
@@ -933,6 +947,7 @@ def through_zero(filtered, x):
         (lambda y, x: with_gain(y, x, fit(y, x)[0] * y.std()), "standard deviation"),
         (lambda y, x: (1.0, 0.0), "the least is"),
         (lambda y, x: fit(y, x)[0], "two numbers"),
+        (lambda y, x: (x.mean(axis=0), y.mean(axis=0)), "one pair for all"),
         ((1.0, 0.0), "function"),
     ],
 )
@@ -988,6 +1003,7 @@ def together(*tensors, axis=-1):
         (lambda x, before: conv(16)(together(double(8)(x), before)), "16 + 16"),
         (lambda x, before: conv(8)(together(double(16)(x), before)), "16 channels"),
         (lambda x, before: conv(16), "return a tensor"),
+        (lambda x, before: conv(together(double(16)(x), before)), "made first"),
         (lambda x: x, "it stops"),
         (conv(16), "it stops"),
         ("join", "function"),
