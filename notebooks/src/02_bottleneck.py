@@ -38,6 +38,7 @@
 # %% tags=["setup"]
 import os
 from dataclasses import dataclass, replace
+from functools import cache
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # or "jax", or "torch"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow: errors alone
@@ -84,7 +85,7 @@ budget = lesson.budget(
         linear_epochs=10,
         seeds=(1, 2, 3),
         code_sizes=(2, 8, 16, 32, 64),
-        shown_sizes=(2, 8, 32),
+        shown_sizes=(2, 32),
         size_epochs=10,
         changes=18,
         change_epochs=10,
@@ -109,10 +110,10 @@ budget = lesson.budget(
         seeds=(1,),
         code_sizes=(8, 64),
         shown_sizes=(8,),
-        size_epochs=8,
+        size_epochs=6,
         changes=1,
         change_epochs=6,
-        record_epochs=6,
+        record_epochs=5,
         rate=1e-3,  # with so few steps a larger rate was unstable
         memory_steps=400,
         memory_seeds=(1,),
@@ -178,8 +179,8 @@ keras.utils.set_random_seed(1)
 encoder = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
 decoder = keras.Sequential([keras.Input((1,)), layers.Dense(2)])
 tiny = keras.Sequential([encoder, decoder])
-tiny.compile(optimizer=keras.optimizers.Adam(0.02), loss="mse")
-tiny.fit(points, points, epochs=200, batch_size=100, verbose=0)
+tiny.compile(optimizer=keras.optimizers.Adam(0.05), loss="mse")
+tiny.fit(points, points, epochs=60, batch_size=50, verbose=0)
 back = tiny.predict(points, verbose=0)
 
 # %% [markdown]
@@ -462,6 +463,7 @@ print(
 
 
 # %%
+@cache  # remembers what it has returned, so that no model is trained twice
 def model_of_size(size, seed, epochs):
     """A trained model with a code of this size."""
     keras.utils.set_random_seed(seed)
@@ -758,7 +760,7 @@ print(f"autoencoder with 30 values, in the paper:   {3.00 / 784:.5f}")
 
 
 # %%
-@dataclass
+@dataclass(frozen=True)
 class Recipe:
     """What a model is made of, and how it is trained."""
 
@@ -926,9 +928,15 @@ x_all = np.concatenate([x_train, x_val]) if lesson.full() else x_train
 record_recipe = replace(full_recipe, epochs=budget.record_epochs)
 
 
+@cache
+def final_model(recipe, seed, loss):
+    """A model that was trained on all of these images, and the seconds that it took."""
+    return train_by(recipe, x_all, seed, loss)
+
+
 def final_error(recipe, seed, loss):
-    """The test error of a model that was trained on all of these images."""
-    autoencoder, _ = train_by(recipe, x_all, seed, loss)
+    """Its error on the test images."""
+    autoencoder, _ = final_model(recipe, seed, loss)
     return evaluation.mse(x_test, autoencoder.reconstruct(x_test))
 
 
@@ -944,7 +952,7 @@ final_errors = {
 record_errors = final_errors["mse"]
 cross_entropy_errors = final_errors["binary_crossentropy"]
 # One of them, to look at.
-record_model, seconds = train_by(record_recipe, x_all, budget.seeds[0])
+record_model, seconds = final_model(record_recipe, budget.seeds[0], "mse")
 record_error = evaluation.mse(x_test, record_model.reconstruct(x_test))
 
 # %%
@@ -1309,6 +1317,7 @@ class BestWeights(keras.callbacks.Callback):
             self.weights = self.model.get_weights()
 
 
+@cache
 def train_on_few(
     n_images, seed, dropout=0.0, weight_decay=None, noise=None, linear=False
 ):
@@ -1404,9 +1413,9 @@ def of_all_seeds(name, measure):
 
 # %%
 # Three of them, to look at.
-by_heart = train_on_few(200, seed=1)
-without_activations = train_on_few(200, seed=1, linear=True)
-with_more = train_on_few(n_more, seed=1)
+by_heart = train_on_few(200, 1)
+without_activations = train_on_few(200, 1, linear=True)
+with_more = train_on_few(n_more, 1)
 print(f"200 images, unseen: trained here {by_heart.measured:.4f}, ", end="")
 print(f"recorded {of_all_seeds('200 images', 'unseen')[0]:.4f}")
 

@@ -84,11 +84,11 @@ budget = lesson.budget(
         n_halvings=12,
     ),
     quick=dict(
-        n_train=1_200,
-        lecture_epochs=8,
+        n_train=1_000,
+        lecture_epochs=6,
         lecture_batch_size=32,
         n_trial=500,
-        trial_epochs=4,
+        trial_epochs=3,
         trial_peak=2e-3,
         peaks=(2e-3,),
         more_tuning=(dict(peak=2e-3, dropout=0.1),),
@@ -96,10 +96,10 @@ budget = lesson.budget(
         epochs=5,
         batch_size=32,
         seeds=(1,),
-        n_histogram=800,
+        n_histogram=500,
         n_rate=100,
-        n_steps=8,
-        n_halvings=5,
+        n_steps=6,
+        n_halvings=4,
     ),
 )
 
@@ -1514,25 +1514,35 @@ if lesson.on_mnist(images):
 #
 # > **Predict.** Which of the two errors will change, and by what factor?
 
+
 # %%
-x_shuffled, x_val_shuffled = shuffle_pixels(x_trial), shuffle_pixels(x_val)
-short = {}
+@cache
+def trained_briefly(hidden_units, shuffled):
+    """A network and its validation error; hidden_units is None for the convolutional one."""
+    build = build_conv
+    if hidden_units is not None:
+        build = partial(build_dense, hidden_units)
+    if shuffled:
+        return trial(build, x=shuffle_pixels(x_trial), x_judge=shuffle_pixels(x_val))
+    return trial(build)
+
+
+def short_error(hidden_units, shuffled):
+    """The validation error after a short training."""
+    _, error = trained_briefly(hidden_units, shuffled)
+    return error
+
+
 ordered = {}
 shuffled = {}
-builders = {
-    "dense": partial(build_dense, hidden_units_of[best_dense]),
-    "convolutional": build_conv,
-}
-for name, build in builders.items():
-    print(f"short training, {name}:")
-    short[name], ordered[name] = trial(build)
-    print(f"short training, {name}, shuffled:")
-    _, shuffled[name] = trial(build, x=x_shuffled, x_judge=x_val_shuffled)
-control = short["convolutional"]  # later sections compare with it
-harm = {name: shuffled[name] / ordered[name] for name in builders}
+for kind, name in names.items():
+    units = hidden_units_of[name]
+    ordered[kind] = records.result_of(short_error, hidden_units=units, shuffled=False)
+    shuffled[kind] = records.result_of(short_error, hidden_units=units, shuffled=True)
+harm = {kind: shuffled[kind] / ordered[kind] for kind in names}
 lesson.Table(
     ("short training", "images as they are", "shuffled pixels", "ratio"),
-    [(name, ordered[name], shuffled[name], f"{harm[name]:.2f}") for name in builders],
+    [(kind, ordered[kind], shuffled[kind], f"{harm[kind]:.2f}") for kind in names],
 )
 
 # %% [markdown]
@@ -1745,6 +1755,8 @@ def faint_grid(shape, error):
     return grid * np.sqrt(error / np.mean(grid**2))
 
 
+print("short training, stride, transposed:")
+control, _ = trained_briefly(None, False)
 print("short training, stride, resize:")
 resizing, _ = trial(lambda: build_conv(upsampling="resize"))
 of_trained = {  # by the short training, seed 1
@@ -2803,19 +2815,27 @@ if lesson.on_mnist(images):
 # to 5 pixels at random. The fair control is the short training used above: the same
 # number of images and epochs, not shifted.
 
+
 # %%
-moves = np.random.default_rng(1).integers(0, 6, size=len(x_trial))
-x_moved = np.stack([shift(x[None], k)[0] for x, k in zip(x_trial, moves, strict=True)])
-print("short training, shifted images:")
-repaired, _ = trial(build_conv, x=x_moved)
-val_moved = shift(x_val, 5)
+def errors_if_shifted(autoencoder):
+    """The errors on validation images as they are, and shifted by 5 pixels."""
+    moved = shift(x_val, 5)
+    return [evaluation.mse(x, autoencoder.reconstruct(x)) for x in (x_val, moved)]
+
+
+def errors_of_repaired():
+    """The same after a short training on images that are shifted at random."""
+    moves = np.random.default_rng(1).integers(0, 6, size=len(x_trial))
+    x_moved = x_trial.copy()
+    for pixels in range(1, 6):
+        x_moved[moves == pixels] = shift(x_trial[moves == pixels], pixels)
+    repaired, _ = trial(build_conv, x=x_moved)
+    return errors_if_shifted(repaired)
+
+
 repair = {
-    "trained on images as they are": [
-        evaluation.mse(x, control.reconstruct(x)) for x in (x_val, val_moved)
-    ],
-    "trained on shifted images": [
-        evaluation.mse(x, repaired.reconstruct(x)) for x in (x_val, val_moved)
-    ],
+    "trained on images as they are": errors_if_shifted(control),
+    "trained on shifted images": records.result_of(errors_of_repaired),
 }
 lesson.Table(
     ("convolutional, 64 values, short training", "as they are", "shifted by 5 pixels"),
