@@ -764,7 +764,10 @@ def check_streaks(streaks):
     """
     if not callable(streaks):
         return "streaks should be a function: def streaks(x, rate, rng)."
-    grey = np.full((400, 12, 30, 3), 0.5, "float32")
+    # Values of many kinds: on equal ones 0.5 + 0.5 * streak would look right.
+    grey = np.random.default_rng(1).uniform(0.1, 0.9, (400, 12, 30, 3))
+    grey = grey.astype("float32")
+    before = grey.copy()
     try:
         received = streaks(grey, 0.3, np.random.default_rng(0))
     except (AttributeError, TypeError) as error:
@@ -778,7 +781,7 @@ def check_streaks(streaks):
             "counted by x.shape[2]; draws of shape (n, 1, width, 1) fit all rows and "
             f"channels. NumPy says: {error}"
         )
-    if not (grey == 0.5).all():
+    if not np.array_equal(grey, before):
         return (
             "The array x was changed: write into a copy, or use np.where, and return "
             "the result."
@@ -788,7 +791,7 @@ def check_streaks(streaks):
     received = np.asarray(received)
     if received.shape != grey.shape:
         return f"It should keep the shape {grey.shape}. It returns {received.shape}."
-    if not np.isin(received, (0.5, 1)).all():
+    if not ((received == before) | (received == 1)).all():
         return "A pixel should stay as it is, or be 1, which is white."
     white = received == 1
     if white.all() or not white.any():
@@ -842,13 +845,21 @@ def check_mask(mask_class):
         layer = mask_class(0.3)
         outputs = [layer(x, training=True), layer(x, training=True)]
         outputs.append(layer(x, training=False))
-    except (AttributeError, TypeError, ValueError) as error:
-        if "object has no attribute" in str(error):
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        own = f"'{getattr(mask_class, '__name__', '')}' object has no attribute"
+        if own in str(error):
             return (
                 "It uses an attribute that it does not have. What call needs, such as "
                 "self.seed_generator, is made in __init__, after super().__init__()."
             )
-        return f"Making the layer with Mask(0.3), or calling it, stops: {error}"
+        words = ("no attribute", "item assignment", "slice", "integer scalar", "index")
+        if any(word in str(error) for word in words):
+            return (
+                "x is a tensor, not an array of NumPy: it has no copy() and cannot be "
+                "written into. Choose with ops.where(condition, 0.0, x)."
+            )
+        first_line = str(error).strip().splitlines()[0]
+        return f"Making the layer with Mask(0.3), or calling it, stops: {first_line}"
     if any(output is None for output in outputs):
         if outputs[0] is None:
             return None
@@ -1102,7 +1113,10 @@ def check_best_answer(best_answer):
     except (IndexError, TypeError, ValueError) as error:
         hint = ""
         if "broadcast" in str(error):
-            hint = ". A sum with keepdims=True keeps the shape that a division needs."
+            hint = (
+                ". For each noisy point the sum runs over the clean points: "
+                "weights.sum(axis=1, keepdims=True) has the shape (n, 1)."
+            )
         if "matmul" in str(error):
             hint = (
                 ". Sum the squares over the last axis: weights have the shape (n, m)."

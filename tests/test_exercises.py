@@ -730,6 +730,12 @@ def as_many(x, rate, rng):
         (lambda x, rate, rng: x[..., 0], "keep the shape"),
         (lambda x, rate, rng: x * 0, "or be 1"),
         (
+            lambda x, rate, rng: np.clip(
+                x + 0.5 * (rng.random((len(x), 1, 30, 1)) < rate), 0, 1
+            ),
+            "or be 1",
+        ),
+        (
             lambda x, rate, rng: whiten(x, rng.random((len(x), 1, 30, 1)) < 0.3),
             "argument rate",
         ),
@@ -824,6 +830,20 @@ class KnownShape(Mask):
         return ops.where(self.kept(x.shape), x, 0.0) if training else x
 
 
+class CopiesAsNumPyDoes(Mask):
+    def call(self, x, training=False):
+        y = x.copy()
+        y[keras.random.uniform(ops.shape(x), seed=self.seed) < self.rate] = 0
+        return y
+
+
+class WritesIntoTensor(Mask):
+    def call(self, x, training=False):
+        if training:
+            x[self.kept(ops.shape(x))] = 0
+        return x
+
+
 class Comparison(Mask):
     def call(self, x, training=False):
         return ops.logical_and(self.kept(ops.shape(x)), x > 0) if training else x
@@ -883,6 +903,7 @@ class Normal(Mask):
         (SameAgain, "Two calls"),
         (WithoutRate, "Mask(0.3)"),
         (WithoutGenerator, "__init__"),
+        (CopiesAsNumPyDoes, "not an array of NumPy"),
         (Mask(0.3), "class"),
     ],
 )
@@ -895,6 +916,13 @@ def test_wrong_masks_are_named(answer, said):
 )
 def test_a_mask_that_a_compiled_step_would_freeze_is_found():
     assert "compiled" in exercises.check_mask(WithNumPy)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="its tensors can be written into"
+)
+def test_a_mask_that_writes_into_a_tensor_is_told_how_to_choose():
+    assert "ops.where(" in exercises.check_mask(WritesIntoTensor)
 
 
 @pytest.mark.skipif(
@@ -1064,7 +1092,7 @@ def squared(noisy, clean):
         (lambda y, x, s: weighted(y, x, -squared(y, x) / (4 * s**2)), "not their mean"),
         (
             lambda y, x, s: special.softmax(y @ x.T, 1) @ x / (y @ x.T).sum(axis=1),
-            "keepdims",
+            "has the shape (n, 1)",
         ),
         (lambda y, x, s: weighted(y, x, -squared(y, x) / 2 * s**2), "parentheses"),
         (lambda y, x, s: x[squared(y, x).argmin(axis=1)], "nearest"),
