@@ -28,7 +28,7 @@
 # theorem, and for its part *Where the arrows point* gradients. (You may skip that part: only the
 # last line of the summary uses it.)
 #
-# **Time** 150 minutes to read, in two sittings (the second begins with *A second trap*), and 35 more
+# **Time** 140 minutes to read, in two sittings (the second begins with *A second trap*), and 35 more
 # for the exercises; leave the kernel running between them. All cells together take
 # {{minutes}} minutes on two CPU cores. (The comparisons are read from what we recorded; to train
 # all of them anew on two CPU cores takes several hours.)
@@ -50,9 +50,8 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers, ops
-from scipy import ndimage, special
+from scipy import ndimage
 from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.linear_model import Ridge
 
 from aelab import (
     corruption,
@@ -70,10 +69,11 @@ images = lesson.start(seed=3)
 
 # %% [markdown]
 # The next cell sets all sizes. All numbers in the text, and everything under *What to notice*,
-# describe MNIST at the `full` budget, unless we say otherwise. As in lesson 01, what takes many
-# trainings is a function that returns numbers, called through `records.result_of`: if its result
-# was recorded for the same code and images, it reads that; if not, it trains. The quick budget
-# compares fewer settings, with one seed. Four image networks and that of the spiral are
+# describe MNIST at the `full` budget, unless we say otherwise. As in lesson 01, an
+# experiment that needs many trainings is written as a function that returns numbers. We call it
+# through `records.result_of`: if its result was recorded for the same code and images, that is read;
+# if not, it trains. The quick budget
+# compares fewer settings, with one seed. Four networks for images and the one for the spiral are
 # trained while you run the notebook; the pictures of the others were recorded with their numbers.
 
 # %% tags=["budget"]
@@ -94,22 +94,26 @@ budget = lesson.budget(
         n_more_trees=4_000,
         few_lengths=(55, 110, 220),
         epochs=4,
+        plain_epochs=3,
+        epochs_here=1,
         batch_size=64,
         peak=1e-2,
         seeds=(1, 2, 3),
+        levels=(0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0),
         other_levels=(0.25, 0.75),
         n_few=2_000,
-        few_epochs=40,
+        few_epochs=30,
         n_features=10_000,
         feature_epochs=4,
         n_probe=10_000,
+        probe_penalties=(0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0),
         toy_epochs=150,
     ),
     quick=dict(
-        n_train=1_500,
-        n_tune=200,
-        n_judge=200,
-        n_ridge=2_000,
+        n_train=800,
+        n_tune=100,
+        n_judge=150,
+        n_ridge=800,
         n_estimators=5,
         n_tuned_trees=30,
         tree_settings=dict(min_samples_leaf=(2, 5), max_features=(0.5,), radius=(3,)),
@@ -117,15 +121,19 @@ budget = lesson.budget(
         n_more_trees=90,
         few_lengths=(15,),
         epochs=4,
+        plain_epochs=4,
+        epochs_here=4,
         batch_size=32,
         peak=4e-3,
         seeds=(1,),
+        levels=(0.25, 0.5, 1.0),
         other_levels=(),
-        n_few=200,
+        n_few=100,
         few_epochs=60,
         n_features=300,
         feature_epochs=2,
-        n_probe=300,
+        n_probe=200,
+        probe_penalties=(0.1, 10.0),
         toy_epochs=80,
     ),
 )
@@ -218,8 +226,8 @@ plt.show()
 #   independently of the others. A pixel that is not black is certainly right; a black one does not
 #   show whether it was masked.
 # - ***Salt-and-pepper noise***: a fraction of the pixels, here a fifth, becomes white or
-#   black with equal probability. A pixel that is neither 0 nor 1 is certainly right. For the
-#   others nothing tells us, or nearly so (more on this at the end of the lesson).
+#   black with equal probability. A pixel that is neither 0 nor 1 is certainly right. Of the others
+#   (almost) nothing tells us which are right; more on this in *What gives the noise away*.
 #
 # > **Predict.** The noise has mean 0. What is the mean of a pixel that was black, after
 # > noise with $\sigma = 0.5$ and clipping: 0, or above it?
@@ -329,8 +337,10 @@ lesson.check(1, streaks, exercises.check_streaks)
 # With the means $\mu$, the variances $v$ and the covariance $v_{x \hat x}$ of the pixels in a window,
 #
 # $$\mathrm{ssim}(x, \hat x) = \frac{(2 \mu_x \mu_{\hat x} + c_1)(2 v_{x \hat x} + c_2)}
-# {(\mu_x^2 + \mu_{\hat x}^2 + c_1)(v_x + v_{\hat x} + c_2)},$$
+# {(\mu_x^2 + \mu_{\hat x}^2 + c_1)(v_x + v_{\hat x} + c_2)}.$$
 #
+# The first fraction compares the means. The second answers the two other questions at once: it is 1
+# only if the standard deviations are equal and the correlation is 1. The result is
 # averaged over the windows of 11 x 11 pixels that lie inside the image; in each window the pixels
 # near its middle count more. (Two small constants, $c_1$ and $c_2$, keep it from
 # dividing by zero. The empty margin of MNIST is hardly counted in this way. If it were, a black
@@ -338,8 +348,7 @@ lesson.check(1, streaks, exercises.check_streaks)
 # images. A blurred stroke may cost little in squared error and
 # much in covariance, so the two measures can disagree. We print both.
 #
-# > **Predict.** Which is nearer to the image in decibels: the image with Gaussian noise,
-# > or a black sheet?
+# > **Predict.** Which has the higher PSNR: the image with Gaussian noise, or a black sheet?
 
 # %%
 silly = {
@@ -388,7 +397,8 @@ if lesson.on_mnist(images):
 # single wrong pixel cannot do any harm. A *Wiener filter* averages where the window
 # varies no more than the noise does, and leaves the pixel nearly as it is where it
 # varies more, because there is probably an edge. Each has a setting, such as the width
-# of its window; the Wiener filter also needs the power of the noise, which is tuned with the rest.
+# of its window; the Wiener filter also needs the power of the noise, that is, its variance, which is
+# tuned with the rest.
 #
 # The Gaussian and the Wiener filter average, and we have seen what that means: the clipped
 # noise leaves a grey background, and masking halves the brightness. A filter cannot repair
@@ -471,10 +481,15 @@ plt.show()
 #   squares; the rest from choosing them with the clipping in mind. (The width of the filter was
 #   chosen together with them.)
 #
-# Now the other filters, for all three corruptions.
+# Now the other filters, for all three corruptions, and one that is told more. Under masking a
+# pixel that is not black has certainly not been masked, and under salt-and-pepper noise a pixel
+# that is neither black nor white has certainly not been changed. So a filter may keep these
+# pixels, and is asked only about the others. There it may also use ***normalised convolution***:
+# the average of the certain neighbours alone, with the weights of a Gaussian filter, divided by
+# the sum of these weights.
 
 # %%
-# All filters, tuned, with gain and offset; and for masking one that is told more.
+# All filters, tuned, with gain and offset; and one that knows which pixels are right.
 kinds = {
     "Gaussian filter": {"gaussian": (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)},
     "median filter": {"median": (3, 5)},
@@ -489,21 +504,14 @@ for shown, settings in kinds.items():
         by_kind[shown, name] = evaluation.mean_psnr(x_val, tuned.apply(noisy_val[name]))
 
 
-def certain(kind, noisy, highest=1.0):
-    """Which pixels have certainly been left as they were; salt has the highest value."""
+def certain(kind, noisy):
+    """Which pixels have certainly been left as they were."""
     if kind == "masking":
         return noisy > 0
-    if kind == "salt-and-pepper":
-        return (noisy > 0) & (noisy < highest)
-    return np.zeros(noisy.shape, bool)  # Gaussian noise: no pixel is certain
+    return (noisy > 0) & (noisy < noisy.max())  # salt has the highest value
 
 
-def keep_certain(kind, noisy, x_hat, highest=1.0):
-    """A restored image with the pixels that were certainly right put back."""
-    return np.where(certain(kind, noisy, highest), noisy, x_hat)
-
-
-told = {}  # filters that keep certain pixels
+told = {}  # the best filters that keep certain pixels
 told_psnr = {}
 for kind in ("masking", "salt-and-pepper"):
     told[kind] = evaluation.tune_filter(
@@ -511,6 +519,7 @@ for kind in ("masking", "salt-and-pepper"):
     )
     x_hat = told[kind].apply(noisy_val[kind], known=certain(kind, noisy_val[kind]))
     told_psnr[kind] = evaluation.mean_psnr(x_val, x_hat)
+    print(f"{kind}, certain pixels kept: {told[kind]}")
 lesson.Table(
     ("PSNR (dB), with gain and offset", *corruptions),
     [
@@ -529,10 +538,8 @@ lesson.Table(
 # %% [markdown]
 # The median filter is known as the remedy for single wrong pixels, and yet on MNIST it is
 # the last of the three on salt-and-pepper noise. A guess is that its window swallows thin
-# strokes. The last row shows that knowledge is worth something: under masking a pixel that
-# is not black has certainly not been masked, and under salt-and-pepper noise a pixel that is
-# neither black nor white has certainly not been changed. So a filter may keep it, and is then
-# asked only about the others.
+# strokes. The last row shows that it is worth something to know which pixels are right. What the
+# exact value 1 tells about salt on MNIST is a question for the end of the lesson.
 
 # %% [markdown]
 # **Exercise 2.** If nothing is clipped, the best two numbers have a formula. Write
@@ -578,11 +585,13 @@ lesson.check(2, gain_and_offset, exercises.check_gain_and_offset)
 # image and predict the clean pixel in its middle. A tree asks questions one after the other ("is
 # this neighbour brighter than 0.4?") and so can do what no linear map can: treat one pattern
 # differently from another. Its answer is the mean of those training pixels for which all
-# questions had the same answers; they form a *leaf* of the tree. We average many trees, each of
-# which has drawn its questions at random. Three settings matter, and we tune all of them:
+# questions had the same answers; they form a *leaf* of the tree. For each
+# question a threshold is drawn at random for each of some pixels of the window, and the question that
+# lowers the squared error most is kept. We average many trees. Three settings matter, and we tune all
+# of them:
 #
 # - the radius of the window, which is 7 x 7 pixels for a radius of 3;
-# - the fraction of these pixels among which each question may choose, `max_features`;
+# - the fraction of these pixels that are tried for each question, `max_features`;
 # - the least number of training pixels behind an answer, `min_samples_leaf`.
 #
 # Trees take long to fit, so we tune them on 300 images, one setting after the other. We begin with
@@ -603,13 +612,8 @@ def neighbourhoods(x, radius):
     return windows.reshape(-1, side * side)
 
 
-def fit_trees(kind, n_images, radius, max_features, min_samples_leaf, highest=1.0):
-    """Trees, with the gain and offset that suit them: a function of noisy images.
-
-    What they see is cut off at `highest`; we use this at the end of the lesson only.
-    """
-    x = x_train[:n_images]
-    noisy = np.minimum(corrupted(kind, x, seed=4), highest)
+def fit_trees(noisy, x, noisy_tune, radius, max_features, min_samples_leaf):
+    """Trees, with the gain and offset that suit x_tune: a function of noisy images."""
     trees = ExtraTreesRegressor(
         budget.n_estimators,
         max_features=max_features,
@@ -620,24 +624,37 @@ def fit_trees(kind, n_images, radius, max_features, min_samples_leaf, highest=1.
     trees.fit(neighbourhoods(noisy, radius), x.ravel())
 
     def predict(noisy):
-        noisy = np.minimum(noisy, highest)
         return trees.predict(neighbourhoods(noisy, radius)).reshape(noisy.shape)
 
-    gain, offset = evaluation.fit_gain_offset(predict(noisy_tune[kind]), x_tune)
+    gain, offset = evaluation.fit_gain_offset(predict(noisy_tune), x_tune)
     return lambda noisy: np.clip(gain * predict(noisy) + offset, 0, 1).astype("float32")
 
 
 def tuning_run(kind, radius, max_features, min_samples_leaf):
     """The PSNR of x_tune, restored by trees that were trained on few images."""
+    x = x_train[: budget.n_tuned_trees]
     apply = fit_trees(
-        kind, budget.n_tuned_trees, radius, max_features, min_samples_leaf
+        corrupted(kind, x, seed=4),
+        x,
+        noisy_tune[kind],
+        radius,
+        max_features,
+        min_samples_leaf,
     )
     return evaluation.mean_psnr(x_tune, apply(noisy_tune[kind]))
 
 
 def tree_run(kind, n_images, radius, max_features, min_samples_leaf):
     """What trees do, in numbers, and eight validation images that they have restored."""
-    apply = fit_trees(kind, n_images, radius, max_features, min_samples_leaf)
+    x = x_train[:n_images]
+    apply = fit_trees(
+        corrupted(kind, x, seed=4),
+        x,
+        noisy_tune[kind],
+        radius,
+        max_features,
+        min_samples_leaf,
+    )
     x_hat = apply(noisy_val[kind])
     noisy_test = corrupted(kind, x_test, seed=7)
     # The windows of all test images at once would need much memory.
@@ -649,45 +666,22 @@ def tree_run(kind, n_images, radius, max_features, min_samples_leaf):
         "psnr": evaluation.mean_psnr(x_val, x_hat),
         "ssim": evaluation.ssim(x_val, x_hat).mean(),
         "pictures": records.pack(x_hat[:8]),
-        "test": psnr.mean(),  # we look at these in the last section
+        "test": psnr.mean(),  # we look at these in *The numbers of this lesson*
         "some": psnr[some].round(2),
     }
 
 
-def told_linear_run(kind):
-    """PSNR of a linear map that is told, too, which pixels are black, and which white."""
-
-    def marked(noisy):
-        flat = noisy.reshape(len(noisy), n_pixels)
-        marks = [flat == 0, flat == 1][: 1 if kind == "masking" else 2]
-        return np.concatenate([flat, *marks], axis=1).astype("float32")
-
-    x = x_train[: budget.n_ridge]
-    inputs = marked(corruptions[kind].corrupt_array(x, seed=3))
-    found = {}
-    for alpha in (10.0, 100.0, 1000.0):  # the weight of the penalty
-        ridge = Ridge(alpha).fit(inputs, x.reshape(len(x), n_pixels))
-
-        def predict(noisy, ridge=ridge):
-            return ridge.predict(marked(noisy)).reshape(noisy.shape)
-
-        gain, offset = evaluation.fit_gain_offset(predict(noisy_tune[kind]), x_tune)
-        restored_by = {}
-        for part, noisy in (
-            ("tune", noisy_tune[kind]),
-            ("val", noisy_val[kind]),
-            ("some", corrupted(kind, x_test, seed=7)[some]),
-        ):
-            restored_by[part] = np.clip(gain * predict(noisy) + offset, 0, 1)
-        found[evaluation.mean_psnr(x_tune, restored_by["tune"])] = restored_by
-    best = found[max(found)]
-    noisy = corrupted(kind, x_test, seed=7)[some]
-    put_back = keep_certain(kind, noisy, best["some"])
-    return {
-        "psnr": evaluation.mean_psnr(x_val, best["val"]),
-        "as restored": evaluation.psnr(x_test[some], best["some"]).round(2),
-        "kept": evaluation.psnr(x_test[some], put_back).round(2),
-    }
+def tune_trees(run, **fixed):
+    """The best settings, found one after the other, and the PSNR of all that were tried."""
+    settings = {"radius": 3, "max_features": 0.5, "min_samples_leaf": 5}
+    tried = {}
+    for name, values in budget.tree_settings.items():
+        for value in values:
+            tried[name, value] = records.result_of(
+                run, **fixed, **{**settings, name: value}
+            )
+        settings[name] = max(values, key=lambda value: tried[name, value])
+    return settings, tried
 
 
 def fit_linear(layer, noisy):
@@ -699,16 +693,9 @@ def fit_linear(layer, noisy):
 
 # %%
 best_settings = {}  # of the trees, for each corruption
-tuned = {}  # the PSNR of each setting that was tried
+tuned = {}  # the PSNR of each setting that was tried, for each corruption
 for kind in corruptions:
-    settings = {"radius": 3, "max_features": 0.5, "min_samples_leaf": 5}
-    for name, values in budget.tree_settings.items():
-        for value in values:
-            tuned[kind, name, value] = records.result_of(
-                tuning_run, kind=kind, **{**settings, name: value}
-            )
-        settings[name] = max(values, key=lambda value: tuned[kind, name, value])
-    best_settings[kind] = settings
+    best_settings[kind], tuned[kind] = tune_trees(tuning_run, kind=kind)
 lesson.Table(
     (
         f"trees trained on {budget.n_tuned_trees} images, PSNR of x_tune (dB), * chosen",
@@ -718,7 +705,7 @@ lesson.Table(
         (
             f"{name} {value}",
             *[
-                f"{tuned[kind, name, value]:.2f}"
+                f"{tuned[kind][name, value]:.2f}"
                 + (" *" if best_settings[kind][name] == value else "")
                 for kind in corruptions
             ],
@@ -744,13 +731,9 @@ for name, layer in corruptions.items():
         baselines[name]["linear map"] = fit_linear(layer, noisy_tune[name])
     else:
         print("The linear map is left out: it has too many weights for these images.")
-# The trees for Gaussian noise are also fitted here, to look at what they do.
-baselines["Gaussian"]["trees"] = fit_trees(
-    "Gaussian", budget.n_trees, **best_settings["Gaussian"]
-)
 
 # %%
-restored = {}  # images; of the trees for the other corruptions only eight
+restored = {}  # images; of the trees eight
 baseline_psnr = {}
 baseline_ssim = {}
 for kind in corruptions:
@@ -761,32 +744,23 @@ for kind in corruptions:
     for name, x_hat in restored[kind].items():
         baseline_psnr[kind][name] = evaluation.mean_psnr(x_val, x_hat)
         baseline_ssim[kind][name] = evaluation.ssim(x_val, x_hat).mean()
-    if kind != "Gaussian":
-        restored[kind]["trees"] = records.unpack(tree_runs[kind]["pictures"])
-        baseline_psnr[kind]["trees"] = tree_runs[kind]["psnr"]
-        baseline_ssim[kind]["trees"] = tree_runs[kind]["ssim"]
+    restored[kind]["trees"] = records.unpack(tree_runs[kind]["pictures"])
+    baseline_psnr[kind]["trees"] = tree_runs[kind]["psnr"]
+    baseline_ssim[kind]["trees"] = tree_runs[kind]["ssim"]
 best_baseline = {kind: max(psnr, key=psnr.get) for kind, psnr in baseline_psnr.items()}
 baseline_names = list(baseline_psnr["Gaussian"])
+told_name = "filter that keeps certain pixels"
 lesson.Table(
-    ("PSNR (dB)", "nothing done", *baseline_names),
-    [
-        (
-            kind,
-            scores[kind],
-            *[baseline_psnr[kind][baseline] for baseline in baseline_names],
-        )
-        for kind in corruptions
+    ("PSNR (dB)", *corruptions),
+    [("nothing done", *[f"{scores[kind]:.2f}" for kind in corruptions])]
+    + [
+        (told_name, "-", *[f"{told_psnr[kind]:.2f}" for kind in told]),
+    ]
+    + [
+        (baseline, *[f"{baseline_psnr[kind][baseline]:.2f}" for kind in corruptions])
+        for baseline in baseline_names
     ],
-    digits=2,
 )
-
-# %%
-told_linear = {}
-if n_pixels <= 1_000:
-    for kind in told:
-        told_linear[kind] = records.result_of(told_linear_run, kind=kind)
-        print(f"{kind}: a linear map that is told which pixels are black ", end="")
-        print(f"(and white) {told_linear[kind]['psnr']:.2f} dB")
 
 # %%
 rows = {"noisy": noisy_val["Gaussian"][:8]}
@@ -800,30 +774,27 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The trees beat every filter. The linear map beats every filter but those that keep the pixels
-#   that are certainly right: under masking and under salt-and-pepper noise these are ahead of it.
+# - The trees beat every filter. The linear map beats every ordinary filter; only those that keep
+#   certain pixels are ahead of it.
 #   On Gaussian noise the linear map and the trees are about equally good. Where some pixels are
 #   right and others wrong, the trees are far ahead. A guess at a part of the reason: they can ask
-#   whether a pixel is to be trusted, and a weighted sum cannot. A linear map that is told which
-#   pixels are exactly 0 and which exactly 1 makes up more than a third of the distance on
-#   salt-and-pepper noise, and is ahead of all filters there. (What the exact value 1 gives away on
-#   MNIST, the end of the lesson shows.) So it would be wrong to remember one baseline as "the"
-#   baseline.
+#   whether a pixel is to be trusted, and a weighted sum cannot. So it would be wrong to remember one
+#   baseline as "the" baseline.
 # - The trees' settings matter little for Gaussian noise, as long as the window is not too small.
 #   For salt-and-pepper noise an answer may rest on a single pixel, and the smaller window and
 #   questions that may choose among all its pixels are worth 0.8 dB. (They were tuned with 300
 #   images; with 1,000 the best ones may differ a little. The number of trees, 20, was not tuned.)
 # - The trees were trained on 1,000 images, because more would take too long. Like the linear map,
 #   they saw each image with a single draw of the noise. Our networks will see 55,000 images. At the
-#   end of the lesson one of them has to make do with as many as the trees.
-# - Except for these filters, no method was told that the pixels that are certainly right may be
-#   kept. At the end of the lesson we put them back into what each method has restored.
+#   end of the lesson one of them gets only as many as the trees.
+# - Only the filters that keep certain pixels were told which pixels are right. For salt-and-pepper
+#   noise we come back to this at the end of the lesson.
 
 # %%
 assert gained_psnr > plain_psnr + 1
 if lesson.on_mnist(images):
     assert 4 < gained_psnr - plain_psnr < 6
-    assert 0.5 < (line_psnr - plain_psnr) / (gained_psnr - plain_psnr) < 0.9
+    assert 0.58 < (line_psnr - plain_psnr) / (gained_psnr - plain_psnr) < 0.68
     assert abs(filters["Gaussian"].mse / error - 1) < 0.01
     for kind in corruptions:
         assert baseline_psnr[kind]["best filter"] == min(baseline_psnr[kind].values())
@@ -833,7 +804,7 @@ if lesson.on_mnist(images):
     for kind in told:
         linear = baseline_psnr[kind]["linear map"]
         assert linear < told_psnr[kind] < baseline_psnr[kind]["trees"] - 4
-    by_leaf = [tuned["Gaussian", "min_samples_leaf", leaf] for leaf in (1, 2, 5, 10)]
+    by_leaf = [tuned["Gaussian"]["min_samples_leaf", leaf] for leaf in (1, 2, 5, 10)]
     assert np.ptp(by_leaf) < 0.15
     assert min(settings["radius"] for settings in best_settings.values()) == 2
     assert best_settings["salt-and-pepper"] == {
@@ -841,8 +812,8 @@ if lesson.on_mnist(images):
         "max_features": 1.0,
         "min_samples_leaf": 1,
     }
-    at_first = tuned["salt-and-pepper", "min_samples_leaf", 1]
-    assert 0.7 < tuned["salt-and-pepper", "radius", 2] - at_first < 0.9
+    at_first = tuned["salt-and-pepper"]["min_samples_leaf", 1]
+    assert 0.7 < tuned["salt-and-pepper"]["radius", 2] - at_first < 0.9
     assert (
         abs(
             baseline_psnr["Gaussian"]["linear map"] - baseline_psnr["Gaussian"]["trees"]
@@ -863,7 +834,9 @@ if lesson.on_mnist(images):
 # in each step}$$
 #
 # As the loss we take the binary cross-entropy of lesson 03. It has the same best answer
-# as the squared error: where several clean pixels are possible, their mean.
+# as the squared error: where several clean pixels are possible, their mean. For if $m$ is the mean of
+# the clean pixel, the expected loss of an answer $a$ is $-m \log a - (1 - m) \log (1 - a)$, and its
+# derivative, $(a - m) / (a (1 - a))$, is zero at $a = m$.
 #
 # We write the corruption as a Keras layer that stands before the encoder. It draws new
 # noise in every call while the network is trained, and does nothing otherwise, because
@@ -976,7 +949,7 @@ by_hand.compile(optimizer=keras.optimizers.Adam(1e-3), loss="binary_crossentropy
 by_hand_losses = by_hand.fit(
     x_train,  # what goes in: the layer adds the noise
     x_train,  # what should come out: clean
-    epochs=budget.epochs,
+    epochs=budget.plain_epochs,
     batch_size=budget.batch_size,
     validation_data=(noisy_val["Gaussian"], x_val),  # these have their noise already
     verbose=0,
@@ -1090,7 +1063,8 @@ def small_unet(with_skips):
     x = double(16)(x)  # 14 x 14 x 16
     if with_skips:
         x = layers.Concatenate()([x, half])  # channels side by side: 14 x 14 x 32
-    x = double(16)(conv(16)(x))  # 28 x 28 x 16
+    x = conv(16)(x)  # the end of the first step
+    x = double(16)(x)  # the second step: 28 x 28 x 16
     if with_skips:
         x = layers.Concatenate()([x, full])  # 28 x 28 x 32
     x = conv(16)(x)
@@ -1105,11 +1079,11 @@ plots.architecture(
 plt.show()
 
 # %% [markdown]
-# Each box is a layer. The more values it holds (height times width times channels of its
-# maps), the taller it is; that is why the input and the output, with a single channel, are
-# low. Imagine the row folded in the middle, so that maps of the same size lie side by side,
-# and you have the U. The package's `models.unet` builds the same network, with
-# the corruption in front of it in training. (`models.UNet`, with capitals, is the class: it puts a
+# Each box is a layer (Flatten and Reshape are not drawn). The more values it holds (height times
+# width times channels of its maps), the taller it is; that is why the input and the output, with a
+# single channel, are low. Imagine the row folded in the middle, so that maps of the same size lie
+# side by side, and you have the U. The package's `models.unet` builds the same network, with the
+# corruption in front of it in training. (`models.UNet`, with capitals, is the class: it puts a
 # corruption in front of any network that you have built yourself.)
 
 
@@ -1161,15 +1135,15 @@ def train(
 
 # %% [markdown]
 # All networks are asked the same questions, by one function. It restores the validation images
-# with each corruption and at several levels of noise. It also restores the test images, and we
-# look at those numbers in the last section and not before. (The noise itself is drawn by the
-# backend: where a recorded network was trained on another backend than yours, it met other draws
-# of the same noise.)
+# with each corruption and at several ***levels*** of noise (the level is its standard deviation).
+# It also restores the test images, and we look at those numbers in *The numbers of this lesson*
+# and not before. (The noise itself is drawn by the backend: where a recorded network was trained
+# on another backend than yours, it met other draws of the same noise.)
 
 # %%
 first = budget.seeds[0]
 inputs = (*corruptions, "clean")
-levels = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
+levels = budget.levels
 strokes = x_val > 0.1
 
 
@@ -1203,18 +1177,18 @@ def measures_of(model, seed, own="Gaussian"):
 
 
 @cache
-def trained_by_hand(with_skips, seed):
+def trained_by_hand(with_skips, seed, epochs):
     """The network that is written out above, trained on Gaussian noise, and its losses."""
     keras.utils.set_random_seed(seed)
     model = models.UNet(small_unet(with_skips), corruption=corruptions["Gaussian"])
     validation_data = (corrupted("Gaussian", x_val, seed=1), x_val)
-    history = train(model, x_train, validation_data=validation_data)
+    history = train(model, x_train, epochs=epochs, validation_data=validation_data)
     return model, history.history
 
 
 def ablation_run(with_skips, seed):
     """The losses and the measures of such a network."""
-    model, losses = trained_by_hand(with_skips=with_skips, seed=seed)
+    model, losses = trained_by_hand(with_skips, seed, budget.epochs)
     measures = measures_of(model, seed)
     measures["loss"] = losses["loss"]
     measures["val_loss"] = losses["val_loss"]
@@ -1235,13 +1209,11 @@ ablation = {
 }
 
 # %%
-# One of them, to look at.
-denoiser, _ = trained_by_hand(with_skips=True, seed=first)
+denoiser, _ = trained_by_hand(True, first, budget.epochs_here)
 cleaned = denoiser.reconstruct(noisy_val["Gaussian"])
-print(
-    f"with skips: trained here {evaluation.mean_psnr(x_val, cleaned):.2f} dB, ", end=""
-)
-print(f"recorded {ablation['with skips'][0]:.2f} dB")
+cleaned_psnr = evaluation.mean_psnr(x_val, cleaned)
+print(f"with skips, trained here ({budget.epochs_here} epoch): {cleaned_psnr:.2f} dB")
+print(f"recorded ({budget.epochs} epochs):          {ablation['with skips'][0]:.2f} dB")
 
 # %%
 shown_losses = {"plain denoiser: end of its training": by_hand_losses["val_loss"][-1]}
@@ -1309,54 +1281,62 @@ plots.image_rows(
         f"without skips\n{ablation['without skips'][0]:.1f} dB": pictures(
             runs["without skips"][0], "Gaussian"
         ),
-        f"with skips\n{ablation['with skips'][0]:.1f} dB": cleaned[:6],
+        f"with skips\n{ablation['with skips'][0]:.1f} dB": pictures(
+            runs["with skips"][0], "Gaussian"
+        ),
         "image": x_val[:6],
     },
     title="Gaussian noise, removed (with the mean PSNR of all validation images)",
 )
 plt.show()
 
+# %% [markdown]
+# The recorded networks were trained for four epochs. The one that you have trained here saw each
+# image only once, so that you need not wait long. On which images does it do best, and on which
+# worst? (Of the trees only a few images were kept, so the linear map stands beside it.)
+
 # %%
 image_psnr = evaluation.psnr(x_val, cleaned)
 order = np.argsort(image_psnr)
 middle = len(order) // 2
 chosen = np.concatenate([order[-2:], order[middle : middle + 2], order[:4]])
+best_fitted = max(baselines["Gaussian"], key=baseline_psnr["Gaussian"].get)
 kinds_of_case = ["best"] * 2 + ["median"] * 2 + ["worst"] * 4
 names = images.class_names or [""] * 10  # your own images may have no classes
 plots.image_rows(
     {
         "noisy": noisy_val["Gaussian"][chosen],
-        f"{best}": restored["Gaussian"][best][chosen],
-        "with skips": cleaned[chosen],
+        f"{best_fitted}": restored["Gaussian"][best_fitted][chosen],
+        "with skips,\ntrained here": cleaned[chosen],
         "image": x_val[chosen],
     },
     column_names=[
         f"{kind}: {names[max(y_val[i], 0)]}\n{image_psnr[i]:.1f} dB".strip(": ")
         for kind, i in zip(kinds_of_case, chosen, strict=True)
     ],
-    title="The network's best, median and worst images, with its PSNR",
+    title="Best, median and worst images of the network trained here, with its PSNR",
 )
 plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The skips are worth about 0.9 dB, many times the spread over seeds. With them the network is a
-#   good 2.5 dB ahead of the trees, the best of the baselines so far. (The last section has a better
-#   one.)
+# - The skips are worth about 0.9 dB, many times the spread over seeds. With them the network is more
+#   than 2.5 dB ahead of the trees, the best of the baselines so far. (A better one follows in *What
+#   does a denoiser learn?*)
 # - The losses of the training and of the validation images end close together, so there is no
 #   sign of overfitting. Whether a longer training would help we have not tested. (That the losses
 #   still fall in the last epoch does not show it: the learning rate is being lowered then.)
 # - The skips go round two obstacles at once, the halving and the vector of 128 values. This
 #   ablation does not tell them apart. And without skips the loss is still falling faster, so a part
 #   of the difference may be slower training; nor was the learning rate tuned for it.
-# - Look at the worst images: in the last two the strokes turn grey and break. A guess is that
-#   several digits could have been behind the noise, and the network draws something between them.
-#   The last one, in our run with TensorFlow a 7, has come back closer to a 3. A restored image can
-#   show another digit than the one that was there, and that is more dangerous than blur.
+# - Look at the worst images (which ones they are, and in which order, depends on your training). In
+#   some the strokes turn grey and break: in our run with TensorFlow in the 3 and in the 8 that lies
+#   on its side, which can no longer be read as an 8. A guess is that several digits could have been
+#   behind the noise, and the network draws something between them.
 # - It would be wrong to say that the network recovers the image. The squared error is smallest for
 #   the average of all images that could be behind the noise, weighted by their probabilities, and
 #   that is what it is trained to draw.
-# - The plain denoiser had a constant learning rate, so its row is no fair
+# - The plain denoiser had a constant learning rate and one epoch less, so its row is no fair
 #   comparison with the two others.
 
 # %%
@@ -1402,9 +1382,8 @@ lesson.Table(("noise in evaluate()", "MSE"), losses.items())
 # %% [markdown]
 # **What to notice**
 # - With the noise on, `evaluate` agrees with what we compute from corrupted arrays. With
-#   the noise off it shows about a third of that loss, but for an easier task: copying clean
-#   images. (Nor does -10 times the logarithm of this mean error give the PSNR of the tables, which
-#   is a mean over images.)
+#   the noise off it shows less than half of that loss, but for an easier task: copying clean
+#   images.
 # - It would be wrong to choose the number of epochs, or a network, by a validation loss
 #   before you know whether the noise was on. The next section has an example.
 
@@ -1524,7 +1503,11 @@ for kind in ("masking", "salt-and-pepper"):
     ][best_baseline[kind]][:6]
     rows[f"specialist\n{psnr[kind, kind]:.1f} dB"] = pictures(denoisers[kind][0], kind)
 rows["image"] = x_val[:6]
-plots.image_rows(rows, title="Masking and salt-and-pepper noise, restored")
+plots.image_rows(
+    rows,
+    title="Masking and salt-and-pepper noise, restored\n"
+    "(pictures of the first seed, mean PSNR of all validation images and seeds)",
+)
 plt.show()
 
 # %%
@@ -1573,11 +1556,16 @@ for name in denoisers:
     difference = np.abs(pictures(denoisers[name][0], "clean") - x_val[:6])
     label = f"{network_names[name]}\n{psnr[name, 'clean']:.1f} dB"
     rows[label] = np.clip(3 * difference, 0, 1)
-plots.image_rows(rows, title="Absolute change of clean images, times 3")
+plots.image_rows(
+    rows, title="Clean images, and how each network changes them (times 3)"
+)
 plt.show()
 
 # %% [markdown]
 # **What to notice**
+# - Look at the last row but one of the first figure: the specialist for salt-and-pepper noise has
+#   given the 0 a grey stroke that was never there. A restored image can show what was not there, and
+#   that is more dangerous than blur. The mean PSNR says nothing of it.
 # - On average over the validation images, each of the three specialists is the best of the four
 #   networks at its own corruption. (On a single image, as in the grid, it need not be.) On
 #   the other corruptions the picture is mixed. The specialist for Gaussian noise helps a lot
@@ -1593,11 +1581,10 @@ plt.show()
 #   one of them, you may report a success where the other shows a failure.
 # - The best baseline without a network, tuned for the corruption at hand, beats every specialist
 #   for another one.
-# - The networks change clean images, too, above all along the strokes. The specialist for
-#   salt-and-pepper noise does the least harm, then the blind network, which has met images
-#   with hardly any noise. We have not tested why. Here is the example of the trap: judged
-#   with the noise off, the specialist for salt-and-pepper noise would be chosen for Gaussian
-#   noise.
+# - The networks change clean images, too, above all on the strokes. The specialist
+#   for salt-and-pepper noise does the least harm, then the blind network, which has met images
+#   with hardly any noise. We have not tested why. Here is the example of the trap: judged with the
+#   noise off, the specialist for salt-and-pepper noise would be chosen for Gaussian noise.
 # - It would be wrong to say that a denoiser removes noise. It removes what it was trained
 #   on, and what looks like it.
 
@@ -1635,7 +1622,7 @@ if lesson.on_mnist(images):
         assert max(not_its_own) < psnr["best baseline", kind]
 
 # %% [markdown]
-# ## What does it cost not to know the level?
+# ## One blind network, or a specialist for each level?
 #
 # The blind network was trained on all levels of noise. Its baselines know the level: one
 # network each for 0.25, 0.5 and 0.75, trained as long. (We have the one for 0.5; at the quick
@@ -1701,12 +1688,13 @@ lesson.Table(
 # %% [markdown]
 # **What to notice**
 # - Each specialist is ahead of the blind network at its own level, by less than half a
-#   decibel, which is several times the spread over seeds. A guess at the reason why it is so
-#   little: the noise itself shows how strong it is, so little is lost by not being told.
+#   decibel, which is several times the spread over seeds. How much of this comes from not being told
+#   the level, and how much from having to serve all levels, we have not separated. A guess at the
+#   reason why it is so little: the noise itself shows how strong it is.
 # - A wrong level costs in both directions. At a level of 0.5 the specialist for 0.25 is about 3
-#   dB behind the blind network; at 0.25 the specialist for 0.5 is about 1 dB behind it. For each
-#   pair of specialists the one that was trained with less noise loses more at the other's level.
-# - But the network for 0.5 loses more at 0.1 than at 0.9. So neither direction is safe.
+#   dB behind the blind network; at 0.25 the specialist for 0.5 is about 1 dB behind it. Compare
+#   two specialists, each at the other's level: the one trained with less noise loses more. This is no
+#   general rule, though: the network for 0.5 loses more at 0.1 than at 0.9.
 # - At the weakest noise all three are behind the blind network, and they are further behind the
 #   stronger the noise they were trained for. At the strongest noise the one for 0.25 is
 #   furthest behind, while the one for 0.75 is nearly level.
@@ -1714,8 +1702,6 @@ lesson.Table(
 #   little. Those for 0.5 and 0.75 stay 0.1 to 0.2 dB ahead if the level is off by about a fifth.
 #   (For 0.25 we have no level so near; and all of these networks were trained on one machine.) It
 #   would be wrong to train one for a camera whose noise you only guess.
-# - (These images have other draws of the noise than those of the tables above, so that at the same
-#   level the numbers differ by a few hundredths.)
 
 # %%
 if lesson.on_mnist(images):
@@ -1776,9 +1762,9 @@ losses_once = train(
     validation_data=validation_data,
 ).history
 keras.utils.set_random_seed(1)
-drawn_afresh = dense_denoiser(corruptions["Gaussian"])
-losses_afresh = train(
-    drawn_afresh,
+drawn_anew = dense_denoiser(corruptions["Gaussian"])
+losses_anew = train(
+    drawn_anew,
     x_few,
     x_few,
     epochs=budget.few_epochs,
@@ -1792,12 +1778,12 @@ ax = plots.curves(
     {
         "drawn once: training": losses_once["loss"],
         "drawn once: validation": losses_once["val_loss"],
-        "drawn afresh: training": losses_afresh["loss"],
-        "drawn afresh: validation": losses_afresh["val_loss"],
+        "drawn anew: training": losses_anew["loss"],
+        "drawn anew: validation": losses_anew["val_loss"],
     },
     xlabel="epoch",
     ylabel="binary cross-entropy (nats per pixel)",
-    title="Noise drawn once and drawn afresh (the first epochs lie above the figure)",
+    title="Noise drawn once and noise drawn anew",
 )
 ends = [losses_once["loss"][-1], losses_once["val_loss"][-1]]
 ax.set_ylim(0.9 * min(ends), 1.5 * max(ends))
@@ -1808,7 +1794,7 @@ noisy_again = corruptions["Gaussian"].corrupt_array(x_few, seed=8)
 seen = {}
 new_noise = {}
 unseen = {}
-for name, model in {"drawn once": drawn_once, "drawn afresh": drawn_afresh}.items():
+for name, model in {"drawn once": drawn_once, "drawn anew": drawn_anew}.items():
     seen[name] = evaluation.mean_psnr(x_few, model.reconstruct(noisy_few))
     new_noise[name] = evaluation.mean_psnr(x_few, model.reconstruct(noisy_again))
     unseen[name] = evaluation.mean_psnr(x_val, model.reconstruct(noisy_val["Gaussian"]))
@@ -1830,51 +1816,48 @@ lesson.Table(
 # %%
 # Left: noisy images that one network has seen in every epoch. Right: new ones.
 noisy = np.concatenate([noisy_few[:4], noisy_val["Gaussian"][:4]])
+rows = {"noisy": noisy}
+for name, model in {"drawn once": drawn_once, "drawn anew": drawn_anew}.items():
+    label = f"{name}\n{seen[name]:.1f} dB (training)\n{unseen[name]:.1f} dB (new)"
+    rows[label] = model.reconstruct(noisy)
+rows["image"] = np.concatenate([x_few[:4], x_val[:4]])
 plots.image_rows(
-    {
-        "noisy": noisy,
-        f"drawn once\n{seen['drawn once']:.1f} and {unseen['drawn once']:.1f} dB": (
-            drawn_once.reconstruct(noisy)
-        ),
-        f"drawn afresh\n{seen['drawn afresh']:.1f} and "
-        f"{unseen['drawn afresh']:.1f} dB": drawn_afresh.reconstruct(noisy),
-        "image": np.concatenate([x_few[:4], x_val[:4]]),
-    },
+    rows,
     column_names=["training"] * 4 + ["new"] * 4,
-    title="Training images, with the noise drawn once, and new ones (PSNR: two means)",
+    title="Training images, with the noise drawn once, and new images",
 )
 plt.show()
 
 # %% [markdown]
 # **What to notice**
 # - On the noisy images that it has seen, the network with noise drawn once looks better. The
-#   column in the middle of the table shows why: with new noise on the same images its lead is
-#   gone. So it is overfitting, and what it has learned by heart is above all the noise. On new
-#   images it is the worse of the two (one seed), worse even than the tuned filter.
+#   column in the middle of the table shows why: with new noise on the same images it is behind. So
+#   it is overfitting, and what it has learned by heart is above all the noise. On new images it is
+#   the worse of the two (one seed), worse even than the tuned filter.
 # - With fresh noise there is a gap between seen and new images, too; 2,000 images are few for
 #   a dense network, and it does not reach the linear map, which has seen more.
-# - The curves show it early: with noise drawn once the training loss goes on falling, while
-#   the validation loss stands still. Stopping early would not have been enough in this schedule,
-#   because in no
-#   epoch is its validation loss as low as the final one of the other network. With many more
-#   images the trap may be less deep; we have not tested it.
+# - The curves (the first epochs lie above the figure) show it early: with noise drawn once the
+#   training loss goes on falling, while the validation loss hardly moves in the second half.
+#   Stopping early would not have been enough in this schedule, because in no epoch is its
+#   validation loss as low as the final one of the other network. With many more images the trap
+#   may be less deep; we have not tested it.
 # - It would be wrong to judge by the training loss here: it would choose the worse network.
 
 # %%
 assert seen["drawn once"] - unseen["drawn once"] > 2 * (
-    seen["drawn afresh"] - unseen["drawn afresh"]
+    seen["drawn anew"] - unseen["drawn anew"]
 )
 assert new_noise["drawn once"] < seen["drawn once"] - 1
 if lesson.on_mnist(images):
-    assert new_noise["drawn once"] < new_noise["drawn afresh"]
+    assert new_noise["drawn once"] < new_noise["drawn anew"]
     assert unseen["drawn once"] < baseline_psnr["Gaussian"]["best filter"]
-    assert unseen["drawn afresh"] < baseline_psnr["Gaussian"]["linear map"]
+    assert unseen["drawn anew"] < baseline_psnr["Gaussian"]["linear map"]
     half = budget.few_epochs // 2
-    assert losses_once["val_loss"][-1] > 0.98 * losses_once["val_loss"][half]
+    assert losses_once["val_loss"][-1] > 0.97 * losses_once["val_loss"][half]
     assert losses_once["loss"][-1] < 0.9 * losses_once["loss"][half]
-    assert min(losses_once["val_loss"]) > 1.05 * losses_afresh["val_loss"][-1]
-    assert losses_once["loss"][-1] < losses_afresh["loss"][-1]
-assert unseen["drawn afresh"] > unseen["drawn once"] + 0.5
+    assert min(losses_once["val_loss"]) > 1.05 * losses_anew["val_loss"][-1]
+    assert losses_once["loss"][-1] < losses_anew["loss"][-1]
+assert unseen["drawn anew"] > unseen["drawn once"] + 0.5
 
 # %% [markdown]
 # ## What does a denoiser learn?
@@ -1884,9 +1867,32 @@ assert unseen["drawn afresh"] > unseen["drawn once"] + 0.5
 # images are thought to be like that: among all possible images they fill a tiny part, and
 # they lie near a curved surface, a ***manifold***. This is the ***manifold hypothesis***.
 # Noise pushes a point off the manifold, and a denoiser is asked
-# to bring it back. So we train a small denoiser on such points, and then draw an arrow
+# to bring it back. So we shall train a small denoiser on such points, and then draw an arrow
 # from each point of a grid to where the denoiser puts it.
-#
+
+# %%
+rng = np.random.default_rng(0)
+angles = np.sqrt(rng.uniform(0.08, 1, size=3000)) * 4.5 * np.pi
+spiral = np.stack([angles * np.cos(angles), angles * np.sin(angles)], axis=1)
+points = 4 * spiral / angles.max() + 0.04 * rng.normal(size=spiral.shape)
+points = points.astype("float32")
+sigma = 0.48
+noisy_points = points + sigma * rng.normal(size=points.shape)
+
+figure, ax = plt.subplots(figsize=(5, 4.8), layout="constrained")
+ax.scatter(noisy_points[:, 0], noisy_points[:, 1], s=2, color="0.75", label="noisy")
+ax.scatter(points[:, 0], points[:, 1], s=2, color="0.2", label="clean")
+ax.set(
+    xlabel="first pixel",
+    ylabel="second pixel",
+    aspect="equal",
+    title=f"Images with two pixels, clean and with noise ($\\sigma$ = {sigma})",
+)
+ax.legend(markerscale=4)
+plots.describe(figure, "Dark points along a spiral, and pale points around them.")
+plt.show()
+
+# %% [markdown]
 # What is the best that it can do? Suppose that a noisy point can have come from only two clean
 # points, from (0, 0) with the probability 0.8 and from (1, 1) with the probability 0.2. If we answer
 # with one of them, we are sometimes quite wrong. The answer with the least expected
@@ -1930,19 +1936,12 @@ def best_answer(noisy, clean, sigma):
 lesson.check(5, best_answer, exercises.check_best_answer)
 
 # %% [markdown]
-# Now the spiral, the network, and the arrows of both.
+# Now the network, and the arrows of both.
 #
 # > **Predict.** Where will arrows be long, and where short? Where does an arrow point that starts
 # > halfway between two turns of the spiral?
 
 # %%
-rng = np.random.default_rng(0)
-angles = np.sqrt(rng.uniform(0.08, 1, size=3000)) * 4.5 * np.pi
-spiral = np.stack([angles * np.cos(angles), angles * np.sin(angles)], axis=1)
-points = 4 * spiral / angles.max() + 0.04 * rng.normal(size=spiral.shape)
-points = points.astype("float32")
-sigma = 0.48
-
 keras.utils.set_random_seed(1)
 toy = keras.Sequential(
     [
@@ -1967,14 +1966,10 @@ near = (
 grid = grid[near]  # where noisy points come to lie in training
 learned = toy.predict(grid, verbose=0)
 best_ends = evaluation.best_denoiser(grid, points, sigma)
-figure, axes = plt.subplots(1, 3, figsize=(13, 4.8), layout="constrained")
-noisy_points = points + sigma * rng.normal(size=points.shape)
-axes[0].scatter(noisy_points[:, 0], noisy_points[:, 1], s=2, color="0.8")
-axes[0].scatter(points[:, 0], points[:, 1], s=2, color="0.3")
-axes[0].set_title("clean points (dark) and noisy ones (pale)")
+figure, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
 for ax, ends, title in (
-    (axes[1], learned, "what the network has learned"),
-    (axes[2], best_ends, "the best possible answer"),
+    (axes[0], learned, "what the network has learned"),
+    (axes[1], best_ends, "the best possible answer"),
 ):
     ax.scatter(points[:, 0], points[:, 1], s=2, color="0.6")
     ax.quiver(
@@ -1993,8 +1988,7 @@ for ax in axes:
     ax.set(xlabel="first pixel", ylabel="second pixel", aspect="equal")
 plots.describe(
     figure,
-    "Left, points along a spiral with noisy points around them. In the middle and right, "
-    "arrows from a grid, for the network and for the formula: nearly the same ones. Most "
+    "Arrows from a grid, for the network and the best answer: nearly the same. Most "
     "end near the spiral; those that start between two turns are short or end between them.",
 )
 plt.show()
@@ -2014,6 +2008,134 @@ print(f"mean length of the best arrows {length:.3f}, mean difference {difference
 # - It would be wrong to say that a denoiser always returns an image that could be real. Its
 #   answer is a mean, and a mean of two digits is no digit.
 
+# %%
+assert difference < 0.3 * length
+if lesson.full():
+    assert difference < 0.12 * length
+
+# %% [markdown]
+# ### The weighted mean of training images
+#
+# Can the formula remove noise from digits, too? For the spiral the sums ran over all clean points.
+# Of the digits we have only the training images, and the image that we look for is not among them.
+# The smaller $\sigma$ is in the formula, the more of the weight falls on the nearest training image
+# alone; a larger one spreads it over more of them. So we do not take the 0.5 of the noise for
+# granted, but tune $\sigma$ on `x_tune`.
+# (Besides, our noise is clipped, so the formula holds only roughly.) This ***weighted mean*** gets a
+# gain and an offset, like all our baselines. And because it and the linear map are likely to make
+# different errors, we also average the two.
+#
+# > **Predict.** The trees have about 18.3 dB and the U-Net has 21. Where will the weighted mean be,
+# > and where its average with the linear map?
+
+
+# %%
+def weighted_mean_run(stddevs):
+    """The weighted mean of training images, alone and averaged with the linear map."""
+
+    def mean_of_images(noisy, stddev):
+        # 500 at a time: each has a distance to every training image.
+        parts = [noisy[i : i + 500] for i in range(0, len(noisy), 500)]
+        means = [evaluation.best_denoiser(part, x_train, stddev) for part in parts]
+        return np.concatenate(means)
+
+    def psnr_with(stddev):
+        mean = mean_of_images(noisy_tune["Gaussian"], stddev)
+        gain, offset = evaluation.fit_gain_offset(mean, x_tune)
+        return evaluation.mean_psnr(x_tune, np.clip(gain * mean + offset, 0, 1))
+
+    tuned_psnr = {stddev: psnr_with(stddev) for stddev in stddevs}
+    best_stddev = max(tuned_psnr, key=tuned_psnr.get)
+    linear = fit_linear(corruptions["Gaussian"], noisy_tune["Gaussian"])
+
+    def both_ways(noisy):
+        mean = mean_of_images(noisy, best_stddev)
+        return {"alone": mean, "average": (mean + linear(noisy)) / 2}
+
+    fitted = {
+        way: evaluation.fit_gain_offset(x_hat, x_tune)
+        for way, x_hat in both_ways(noisy_tune["Gaussian"]).items()
+    }
+
+    def restored_by(noisy):
+        return {
+            way: np.clip(fitted[way][0] * x_hat + fitted[way][1], 0, 1)
+            for way, x_hat in both_ways(noisy).items()
+        }
+
+    on_val = restored_by(noisy_val["Gaussian"])
+    on_test = restored_by(corrupted("Gaussian", x_test, seed=7))["average"]
+    psnr = evaluation.psnr(x_test, on_test)
+    return {
+        "stddev": best_stddev,
+        "tune": list(tuned_psnr.values()),
+        "psnr": {way: evaluation.mean_psnr(x_val, x) for way, x in on_val.items()},
+        "pictures": {way: records.pack(x[:6]) for way, x in on_val.items()},
+        "test": psnr.mean(),  # we look at these in *The numbers of this lesson*
+        "some": psnr[some].round(2),
+    }
+
+
+weighted = None
+if "linear map" in baselines["Gaussian"]:
+    stddevs = (0.5, 0.9, 1.0, 1.1, 1.2)
+    weighted = records.result_of(weighted_mean_run, stddevs=stddevs)
+    for stddev, tuned_psnr in zip(stddevs, weighted["tune"], strict=True):
+        print(f"sigma {stddev} in the formula: {tuned_psnr:.2f} dB on x_tune")
+    compared = {
+        "linear map": (
+            baseline_psnr["Gaussian"]["linear map"],
+            restored["Gaussian"]["linear map"][:6],
+        ),
+        f"weighted mean,\nsigma {weighted['stddev']}": (
+            weighted["psnr"]["alone"],
+            records.unpack(weighted["pictures"]["alone"]),
+        ),
+        "average\nof the two": (
+            weighted["psnr"]["average"],
+            records.unpack(weighted["pictures"]["average"]),
+        ),
+        "U-Net": (
+            ablation["with skips"].mean(),
+            pictures(runs["with skips"][0], "Gaussian"),
+        ),
+    }
+    rows = {"noisy": noisy_val["Gaussian"][:6]}
+    for name, (found_psnr, x_hat) in compared.items():
+        rows[f"{name}\n{found_psnr:.1f} dB"] = x_hat
+    rows["image"] = x_val[:6]
+    plots.image_rows(
+        rows,
+        title="Gaussian noise, removed by a weighted mean of training images\n"
+        "(pictures of the first seed, mean PSNR of all validation images and seeds)",
+    )
+    plt.show()
+
+# %% [markdown]
+# **What to notice**
+# - The weighted mean alone is as good as the trees, or a little better. Its strokes are
+#   smooth, but they are those of other images, and where several of these are about equally near, as
+#   for the first 5, they lie on top of each other.
+# - Its average with the linear map is nearly a decibel better than either. It is the strongest
+#   baseline that we have found for this noise. (The mean needs all 55,000 training images at hand
+#   for each image that it restores.) The network is still 1.6 dB ahead.
+# - This does not contradict what we said about $D$. It is the best answer only if the sums run over
+#   all clean images that there can be, with their probabilities. Over 55,000 of them it is one more
+#   estimate, which a network can beat.
+# - It would be wrong to say that a network beats all methods without a network by so many decibels.
+#   It beats those that one has tried. We have not tried the strongest classical filters, *non-local
+#   means* and *BM3D*, which average similar patches; nor a linear map of more than 20,000 images,
+#   other weights in the average than one half, or distances that allow for the clipping.
+
+# %%
+if lesson.on_mnist(images):
+    of_trees = baseline_psnr["Gaussian"]["trees"]
+    assert 0 < weighted["psnr"]["alone"] - of_trees < 0.5
+    better = max(weighted["psnr"]["alone"], baseline_psnr["Gaussian"]["linear map"])
+    assert 0.8 < weighted["psnr"]["average"] - better < 1
+    ahead_of_average = ablation["with skips"].min() - weighted["psnr"]["average"]
+    assert 1.5 < ahead_of_average < 1.7
+
 # %% [markdown]
 # ### Where the arrows point
 #
@@ -2030,19 +2152,9 @@ print(f"mean length of the best arrows {length:.3f}, mean difference {difference
 # $\sigma^2$ times the gradient of the log density: it points to where noisy points become
 # denser. This is ***Tweedie's formula***, and the gradient is called the ***score***. The
 # next cell checks it numerically.
-#
-# So a good denoiser for Gaussian noise that is not clipped tells in which direction noisy images
-# become more probable, and with it one can walk from pure noise to an image in
-# small steps. That is how ***diffusion models*** generate pictures. Their network is one
-# denoiser for all levels of noise, which, unlike our blind one, is told the level. One step
-# is not enough: from pure noise, a single step leads close to the mean of all images.
+
 
 # %%
-assert difference < 0.3 * length
-if lesson.full():
-    assert difference < 0.12 * length
-
-
 def log_density(noisy):
     """The logarithm of the density of noisy points, up to a constant."""
     squares = ((noisy[:, None] - points[None]) ** 2).sum(axis=2)
@@ -2064,6 +2176,13 @@ print(
     f"largest difference between an arrow and the score times sigma^2: {deviation:.1e}"
 )
 assert deviation < 0.01
+
+# %% [markdown]
+# So a good denoiser for Gaussian noise that is not clipped tells in which direction noisy images
+# become more probable, and with it one can walk from pure noise to an image in
+# small steps. That is how ***diffusion models*** generate pictures. Their network is one
+# denoiser for all levels of noise, which, unlike our blind one, is told the level. One step
+# is not enough: from pure noise, a single step leads close to the mean of all images.
 
 # %% [markdown]
 # ## Does denoising teach features?
@@ -2109,7 +2228,7 @@ def probe(encode):
         l2: evaluation.linear_probe(
             z_train, y_train[labelled], z_tune, y_tune[tuning], l2
         )
-        for l2 in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+        for l2 in budget.probe_penalties
     }
     best_l2 = max(accuracy, key=accuracy.get)
     best_accuracy = evaluation.linear_probe(
@@ -2191,8 +2310,8 @@ if can_probe:
 #   brings the digit into a form that is easier to read. But a tuned probe of the 784 raw
 #   pixels is only one to two and a half percentage points behind, and the smallest of these
 #   leads is hardly more than the standard error (0.007 for an accuracy of 0.9 on 2,000
-#   images). PCA, with 64 values, loses a point against the raw pixels; it was fitted on all
-#   training images, and the encoders on 10,000.
+#   images). PCA, with 64 values and the smallest penalty that we tried, loses a
+#   point against the raw pixels; it was fitted on all training images, and the encoders on 10,000.
 # - Nor did denoising teach more than copying here: within the scatter over three seeds, which is
 #   about a point, the codes of three denoisers are as good as that of the copying network. The
 #   code of the one that learned to fill in three quarters of the pixels is lower on average, by
@@ -2224,8 +2343,7 @@ if lesson.on_mnist(images):
 # %% [markdown]
 # ## The numbers of this lesson
 #
-# The final comparison uses the test images, which were not used to choose anything. (Lengths of
-# training are chosen on `x_tune`, and one column below is of `x_val`.)
+# The final comparison uses the test images, which were not used to choose anything.
 #
 # There is one more question. The network has seen 55,000 images, and the trees 1,000. How
 # much of its lead is due to the number of images? To see it, we train the network for each
@@ -2303,50 +2421,60 @@ more_trees = records.result_of(
 
 # %%
 few_name = f"U-Net trained for it, {len(x_like_trees):,} images"
+full_name = f"U-Net trained for it, {len(x_train):,} images"
 more_name = f"trees, {budget.n_more_trees:,} images"
+average_name = "average of weighted mean and linear map"
+shown_names = {
+    average_name: f"{average_name}, {len(x_train):,} images",
+    "linear map": f"linear map, {len(x_train[: budget.n_ridge]):,} images",
+    "trees": f"trees, {len(x_like_trees):,} images",
+}
 test_psnr = {}  # shape (seeds,)
-baseline_some = {}  # PSNR of each of some test images, by the strongest baseline
+some_psnr = {}  # the PSNR of each of some test images
 for kind in corruptions:
     noisy = corrupted(kind, x_test, seed=7)
     test_psnr["nothing done", kind] = np.array([evaluation.mean_psnr(x_test, noisy)])
-    for baseline in baseline_names:
-        if baseline == "trees":
-            mean, of_some = tree_runs[kind]["test"], np.array(tree_runs[kind]["some"])
-        else:
-            found = evaluation.psnr(x_test, baselines[kind][baseline](noisy))
-            mean, of_some = found.mean(), found[some]
-        test_psnr[baseline, kind] = np.array([mean])
-        if baseline == best_baseline[kind]:  # chosen on validation images
-            baseline_some[kind] = of_some
+    for name, apply in baselines[kind].items():
+        found = evaluation.psnr(x_test, apply(noisy))
+        test_psnr[name, kind] = np.array([found.mean()])
+        some_psnr[name, kind] = found[some]
+    if kind in told:
+        x_hat = told[kind].apply(noisy, known=certain(kind, noisy))
+        test_psnr[told_name, kind] = np.array([evaluation.mean_psnr(x_test, x_hat)])
+    others = {"trees": [tree_runs[kind]]}
+    if kind == "Gaussian" and weighted is not None:
+        others[average_name] = [weighted]
     if kind == "salt-and-pepper":
-        test_psnr[more_name, kind] = np.array([more_trees["test"]])
-    networks = {
-        "blind network": [run["test"][kind] for run in denoisers["blind"]],
-        few_name: [run["test"] for run in from_few[kind]],
-        "U-Net trained for it": [run["test"][kind] for run in denoisers[kind]],
-    }
-    for name, of_seeds in networks.items():
-        test_psnr[name, kind] = np.array(of_seeds)
+        others[more_name] = [more_trees]
+    others[few_name] = from_few[kind]
+    for name, of_seeds in others.items():
+        test_psnr[name, kind] = np.array([run["test"] for run in of_seeds])
+        some_psnr[name, kind] = np.mean([run["some"] for run in of_seeds], axis=0)
+    for name, of_seeds in (
+        ("blind network", denoisers["blind"]),
+        (full_name, denoisers[kind]),
+    ):
+        test_psnr[name, kind] = np.array([run["test"][kind] for run in of_seeds])
+    some_psnr[full_name, kind] = np.mean(
+        [run["some"] for run in denoisers[kind]], axis=0
+    )
 
 # %% tags=["numbers"]
 ways = (
     "nothing done",
+    told_name,
     *baseline_names,
     more_name,
+    average_name,
     "blind network",
     few_name,
-    "U-Net trained for it",
+    full_name,
 )
-n_seen = {
-    "linear map": f"linear map, {len(x_train[: budget.n_ridge]):,} images",
-    "trees": f"trees, {len(x_like_trees):,} images",
-    "U-Net trained for it": f"U-Net trained for it, {len(x_train):,} images",
-}
 lesson.Table(
     ("PSNR of the test images (dB)", *corruptions),
     [
         (
-            n_seen.get(way, way),
+            shown_names.get(way, way),
             *[
                 show(test_psnr[way, kind]) if (way, kind) in test_psnr else "-"
                 for kind in corruptions
@@ -2356,16 +2484,42 @@ lesson.Table(
     ],
 )
 
+# %%
+figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained", sharey=True)
+rows = [way for way in ways if way != "nothing done"]
+for ax, kind in zip(axes, corruptions, strict=True):
+    for row, way in enumerate(rows):
+        if (way, kind) in test_psnr:
+            of_seeds = test_psnr[way, kind]
+            is_network = way in (few_name, full_name, "blind network")
+            ax.plot(
+                of_seeds,
+                [row] * len(of_seeds),
+                "o" if is_network else "s",
+                color="C0" if is_network else "C1",
+                fillstyle="none",
+            )
+    ax.set(xlabel="PSNR of the test images (dB)", title=kind)
+axes[0].set_yticks(range(len(rows)), [shown_names.get(way, way) for way in rows])
+axes[0].invert_yaxis()
+figure.suptitle("Networks (circles, one for each seed) and baselines (squares)")
+words = "; ".join(
+    f"{shown_names.get(way, way)}, {kind}: {found.mean():.1f}"
+    for (way, kind), found in test_psnr.items()
+)
+plots.describe(figure, f"Three panels of points, PSNR in decibels. {words}.")
+plt.show()
+
 
 # %%
-def lead_over(baseline, baseline_some, kind, name, runs):
+def lead_over(baseline, name, kind):
     """A network's lead over a baseline on all test images, and its standard error.
 
     The error has two parts: other images, estimated from those whose PSNR was kept, and
     other seeds of the network.
     """
     of_seeds = test_psnr[name, kind]
-    on_some = np.mean([run["some"] for run in runs], axis=0) - baseline_some
+    on_some = some_psnr[name, kind] - some_psnr[baseline, kind]
     by_images = on_some.std() / np.sqrt(len(x_test))
     by_seeds = 0.0
     if len(of_seeds) > 1:
@@ -2374,625 +2528,317 @@ def lead_over(baseline, baseline_some, kind, name, runs):
     return lead, np.hypot(by_images, by_seeds)
 
 
-leads = {}
-few_leads = {}
-for kind in corruptions:
-    best = best_baseline[kind]
-    leads[kind] = lead_over(
-        best, baseline_some[kind], kind, "U-Net trained for it", denoisers[kind]
-    )
-    few_leads[kind] = lead_over(
-        best, baseline_some[kind], kind, few_name, from_few[kind]
-    )
-more_lead = lead_over(
-    more_name,
-    np.array(more_trees["some"]),
-    "salt-and-pepper",
-    "U-Net trained for it",
-    denoisers["salt-and-pepper"],
-)
-
-
 def with_error(lead):
     value, error = lead
     return f"{value:+.2f} ± {error:.2f}"
 
 
+compared = [(kind, best_baseline[kind]) for kind in corruptions]
+compared.append(("salt-and-pepper", more_name))
+if weighted is not None:
+    compared.insert(1, ("Gaussian", average_name))
+leads = {}
+few_leads = {}
+for kind, baseline in compared:
+    leads[kind, baseline] = lead_over(baseline, full_name, kind)
+    few_leads[kind, baseline] = lead_over(baseline, few_name, kind)
 lesson.Table(
     (
-        "the network's lead (dB ± standard error)",
+        "the U-Net's lead on test images (dB ± standard error)",
         f"trained on {len(x_train):,} images",
         f"trained on {len(x_like_trees):,}",
     ),
     [
         (
-            f"{kind}, over {n_seen.get(best_baseline[kind], best_baseline[kind])}",
-            with_error(leads[kind]),
-            with_error(few_leads[kind]),
+            f"{kind}, over {shown_names.get(baseline, baseline)}",
+            with_error(leads[kind, baseline]),
+            with_error(few_leads[kind, baseline]),
         )
-        for kind in corruptions
-    ]
-    + [(f"salt-and-pepper, over {more_name}", with_error(more_lead), "-")],
-)
-
-# %% [markdown]
-# **What to notice** (all pixels counted)
-# - The network trained on all images is ahead of the trees trained on 1,000 by about 2.7 dB on
-#   Gaussian noise, 2.4 on masking and 0.3 on salt-and-pepper noise.
-# - On salt-and-pepper noise the tuning decides: the trees' best settings are 1.3 dB better than
-#   those with which the tuning began (with 300 images). And trees trained on 4,000 images are ahead
-#   of the recorded networks by about 0.85 dB, although these have seen 55,000.
-# - Trained on the same 1,000 images as the trees, the network is about 1.6 dB ahead on Gaussian
-#   noise and 0.4 on masking. On these two the longest training was not the best. A guess is that the
-#   network is *overfitting*. On salt-and-pepper noise it is two decibels behind, after 220 epochs, at
-#   which it was still improving.
-# - What are the 54,000 other images worth to the network? About 1.1 dB on Gaussian noise and 2.0 on
-#   masking. On salt-and-pepper noise the difference is 2.4 dB, but a part of it may be due to that
-#   training being too short.
-#
-# Three questions remain. Are the trees the best that can be done without a network? Do other measures
-# than PSNR agree? And which pixels do these numbers count?
-
-# %% [markdown]
-# ### A rival from a formula
-#
-# For Gaussian noise there is one more rival. The best denoiser of the spiral was a weighted mean of
-# the clean points. Can training images take their place? They are far too few to be all images, so
-# the weights would nearly all be 0 but one. We replace $2 \sigma^2$, which is 0.5 here, by a larger
-# number $s$ that is tuned on `x_tune`, which spreads the weights over more images. (Our noise is
-# clipped, so that the formula holds only roughly.)
-#
-# $$\hat x = \frac{\sum_i w_i\, x^{(i)}}{\sum_i w_i}, \qquad
-# w_i = \exp\left(-\frac{\lVert \tilde x - x^{(i)} \rVert^2}{s}\right)$$
-#
-# And because the linear map and this mean are likely to make different errors, we also average the
-# two. The mean, and its average with the linear map, get a gain and an offset each.
-#
-# > **Predict.** The trees have 18.4 dB. What will the average of the two have: less, about as much,
-# > or a decibel more?
-
-
-# %%
-def weighted_mean(noisy, s):
-    """The mean of all training images, weighted by their distances."""
-    clean = x_train.reshape(len(x_train), n_pixels)
-    found = []
-    for start in range(0, len(noisy), 200):  # not all distances at once
-        part = noisy[start : start + 200].reshape(-1, n_pixels)
-        # Without the squares of `part`: they are the same for all weights.
-        squares = np.sum(clean**2, axis=1) - 2 * part @ clean.T
-        found.append(special.softmax(-squares / s, axis=1) @ clean)
-    return np.concatenate(found).reshape(noisy.shape)
-
-
-def formula_run(spreads):
-    """PSNR of the weighted mean, and of its average with the linear map."""
-    noisy = noisy_tune["Gaussian"]
-    linear = fit_linear(corruptions["Gaussian"], noisy)
-    means = {s: weighted_mean(noisy, s) for s in spreads}
-    fitted = {s: evaluation.fit_gain_offset(mean, x_tune) for s, mean in means.items()}
-    score = {
-        s: evaluation.mean_psnr(x_tune, np.clip(gain * means[s] + offset, 0, 1))
-        for s, (gain, offset) in fitted.items()
-    }
-    s = max(score, key=score.get)
-    average = (means[s] + linear(noisy)) / 2
-    gain_of_both, offset_of_both = evaluation.fit_gain_offset(average, x_tune)
-
-    def restored_by(noisy):
-        mean = weighted_mean(noisy, s)
-        both = gain_of_both * (mean + linear(noisy)) / 2 + offset_of_both
-        gain, offset = fitted[s]
-        return np.clip(gain * mean + offset, 0, 1), np.clip(both, 0, 1)
-
-    alone, both = restored_by(corrupted("Gaussian", x_test, seed=7)[some])
-    return {
-        "s": s,
-        "alone": evaluation.psnr(x_test[some], alone).round(2),
-        "both": evaluation.psnr(x_test[some], both).round(2),
-    }
-
-
-on_some = {"trees": tree_runs["Gaussian"]["some"]}
-formula = None
-if "linear map" in baselines["Gaussian"]:
-    formula = records.result_of(formula_run, spreads=(1.5, 2.0, 2.5, 3.0))
-    linear_hat = baselines["Gaussian"]["linear map"](
-        corrupted("Gaussian", x_test, seed=7)[some]
-    )
-    on_some["linear map"] = evaluation.psnr(x_test[some], linear_hat)
-    on_some[f"weighted mean of training images (s = {formula['s']:g})"] = formula[
-        "alone"
-    ]
-    on_some["average of the weighted mean and the linear map"] = formula["both"]
-for name, of_seeds in (
-    (few_name, from_few["Gaussian"]),
-    (n_seen["U-Net trained for it"], denoisers["Gaussian"]),
-):
-    on_some[name] = np.mean([run["some"] for run in of_seeds], axis=0)
-lesson.Table(
-    ("Gaussian noise", f"PSNR of {n_some:,} test images (dB)"),
-    [(name, f"{np.mean(found):.2f}") for name, found in on_some.items()],
+        for kind, baseline in compared
+    ],
 )
 
 # %% [markdown]
 # **What to notice**
-# - The weighted mean alone is a little better than the trees, and the average of it and the linear
-#   map is more than a decibel better. So the network trained on all images leads by about 1.5 dB
-#   over the best baseline that we have found for Gaussian noise, and not by 2.7. (This mean has
-#   seen as many images as the network; the one trained on 1,000 is still ahead.)
-# - It would be wrong to say that a network beats all methods without a network by a certain number of
-#   decibels. It beats those that one has tried.
+# - On salt-and-pepper noise a repeated training on another machine gave 0.4 dB more (see *What gives
+#   the noise away*), so do not rely on the size of that lead.
+# - Trained on all images, the network is ahead of every baseline that we have tried for Gaussian
+#   noise and for masking: by about 1.6 dB over the average of weighted mean and linear map, and by
+#   2.4 dB over the trees. On salt-and-pepper noise it is 0.3 dB ahead of trees that have seen
+#   1,000 images, and behind those that have seen 4,000.
+# - Trained on the same 1,000 images as the trees, it is still ahead on Gaussian noise and masking,
+#   by much less. On these two the longest training was not the best, which looks like overfitting.
+#   On salt-and-pepper noise it is two decibels behind after 220 epochs, the longest that we tried,
+#   and it was still improving.
+# - The standard error covers other test images and other seeds of the network. It does not cover
+#   another machine, other choices of the 1,000 images, or another seed of the trees. Nor were the
+#   conditions the same: the network met new noise in every epoch and the trees only once, the trees
+#   were tuned for each corruption and the network was not. For masking we
+#   have looked for no rival stronger than trees of 1,000 images.
+# - It would be wrong to say that networks denoise better than trees, or the reverse, without saying
+#   which noise, how many images, and how both were tuned.
 
 # %%
 if lesson.on_mnist(images):
-    of_both = np.mean(formula["both"])
-    assert 0.1 < np.mean(formula["alone"]) - np.mean(on_some["trees"]) < 0.5
-    assert 1.0 < of_both - np.mean(on_some["trees"]) < 1.3
-    assert 1.4 < np.mean(on_some[n_seen["U-Net trained for it"]]) - of_both < 1.7
-    assert np.mean(on_some[few_name]) > of_both + 0.1
+    assert test_psnr[full_name, "Gaussian"].min() >= 21.0
+    assert test_psnr[full_name, "masking"].min() >= 24.5
+    assert test_psnr[full_name, "salt-and-pepper"].min() >= 26.5
+    assert set(best_baseline.values()) <= {"trees", "linear map"}
+    assert leads["Gaussian", best_baseline["Gaussian"]][0] >= 2.5
+    assert 1.5 < leads["Gaussian", average_name][0] < 1.7
+    assert 2.3 < leads["masking", "trees"][0] < 2.5
+    assert 0 < leads["salt-and-pepper", "trees"][0] < 0.8  # it depends on the machine
+    assert leads["salt-and-pepper", more_name][0] < -0.3
+    assert few_leads["Gaussian", average_name][0] > 0.3
+    lead, standard_error = few_leads["masking", "trees"]
+    assert lead > 2 * standard_error
+    assert -2.3 < few_leads["salt-and-pepper", "trees"][0] < -1.9
+    for kind in ("Gaussian", "masking"):
+        assert few_leads[kind, "trees"][0] < leads[kind, "trees"][0] - 1
+        assert best_few_epochs[kind] < 220
+    assert best_few_epochs["salt-and-pepper"] == max(budget.few_lengths)
 
 # %% [markdown]
-# ### Other measures
+# ### What gives the noise away
 #
-# A mean of decibels is not the decibels of the mean error, as we saw. Do other measures give the
-# same order? We try two, on salt-and-pepper noise, where the trees and the
-# network are close.
+# On salt-and-pepper noise trees that see a small window come within a fraction of a decibel of the
+# network, and with 4,000 images they pass it. Two things are worth knowing before we believe such
+# numbers.
+#
+# *Many pixels need no repair.* A pixel that is neither black nor white is certainly right, so one can
+# put it back into whatever a method has restored. It takes one line:
+# `np.where(certain("salt-and-pepper", noisy), noisy, x_hat)`. A method may have found this rule by
+# itself, from the pairs that it learned from, or not.
+#
+# *In MNIST salt can be told from strokes.* White pixels may be right or wrong, we said, and
+# nothing tells us which. That is not quite so. Salt is exactly 1, and most white pixels of a
+# stroke are stored as 252, 253 or 254 of 255.
 
 # %%
-salt_runs = denoisers["salt-and-pepper"]
-by_measure = {
-    f"trees, {len(x_like_trees):,} images": [tree_runs["salt-and-pepper"]],
-    more_name: [more_trees],
-    f"U-Net, {len(x_train):,} images": salt_runs,
-}
-mse_of_some = {  # back from decibels
-    name: np.mean([np.mean(10 ** (-np.array(run["some"]) / 10)) for run in of_seeds])
-    for name, of_seeds in by_measure.items()
-}
-ssim_of_val = {}
-for name, of_seeds in by_measure.items():
-    found = [run["ssim"] for run in of_seeds]
-    if of_seeds is salt_runs:  # for a network by corruption
-        found = [of_kinds["salt-and-pepper"] for of_kinds in found]
-    ssim_of_val[name] = np.mean(found)
-lesson.Table(
-    ("salt-and-pepper noise", f"MSE of {n_some:,} test images", "SSIM of x_val"),
-    [
-        (name, f"{mse_of_some[name]:.5f}", f"{ssim_of_val[name]:.4f}")
-        for name in by_measure
-    ],
-)
-
-# %% [markdown]
-# MSE and SSIM give the same order as PSNR: trees trained on 4,000 images, the network, trees trained
-# on 1,000.
-
-# %% [markdown]
-# ### Keep what is certainly right
-#
-# All of these numbers ask a method for every pixel, although under masking and under
-# salt-and-pepper noise many of them are certainly right: those that the filter above was told to
-# keep. Nothing but a rule of one line is needed to put them back into a restored image,
-# `keep_certain`, below. Trees or a network may have learned the rule from the pairs, or not, and
-# then much of their error lies where nothing had to be restored.
-#
-# For the next table the network is trained once more, from seed 1, on a CPU (the recorded ones above
-# were trained on a GPU).
-#
-# > **Predict.** Which gains more by it, the trees or the network?
-
-
-# %%
-def kept_psnr(kind, restore, highest=1.0):
-    """PSNR of some test images as they are restored, and with certain pixels kept.
-
-    The noisy images are cut off at `highest`; we use this further below only.
-    """
-    noisy = np.minimum(corrupted(kind, x_test, seed=7)[some], highest)
-    x_hat = restore(noisy)
-    put_back = keep_certain(kind, noisy, x_hat, highest)
-    return {
-        "as restored": evaluation.psnr(x_test[some], x_hat).round(2),
-        "kept": evaluation.psnr(x_test[some], put_back).round(2),
-    }
-
-
-def kept_by_trees(kind, n_images, radius, max_features, min_samples_leaf):
-    """What keeping certain pixels is worth to trees."""
-    apply = fit_trees(kind, n_images, radius, max_features, min_samples_leaf)
-    return kept_psnr(kind, apply)
-
-
-def kept_by_network(kind, seed):
-    """What keeping certain pixels is worth to a network trained on all images."""
-    return kept_psnr(kind, trained_for(kind, seed).reconstruct)
-
-
-kept = {}
-for kind in told:
-    noisy = corrupted(kind, x_test, seed=7)[some]
-    x_hat = told[kind].apply(noisy, known=certain(kind, noisy))
-    kept["best filter (another one for kept)", kind] = {
-        "as restored": evaluation.psnr(x_test[some], filters[kind].apply(noisy)),
-        "kept": evaluation.psnr(x_test[some], x_hat),  # it was tuned to keep them
-    }
-    if "linear map" in baselines[kind]:
-        kept["linear map", kind] = kept_psnr(kind, baselines[kind]["linear map"])
-    if kind in told_linear:
-        kept["linear map, told black and white", kind] = told_linear[kind]
-    kept[n_seen["trees"], kind] = records.result_of(
-        kept_by_trees, kind=kind, n_images=budget.n_trees, **best_settings[kind]
-    )
-    kept[n_seen["U-Net trained for it"], kind] = records.result_of(
-        kept_by_network, kind=kind, seed=first
-    )
-lesson.Table(
-    (
-        f"PSNR of {n_some:,} test images (dB), seed {first}",
-        *[f"{kind}{column}" for kind in told for column in ("", ", kept")],
-    ),
-    [
-        (
-            name,
-            *[
-                f"{np.mean(kept[name, kind][column]):.2f}"
-                for kind in told
-                for column in ("as restored", "kept")
-            ],
-        )
-        for name in dict.fromkeys(name for name, _ in kept)
-    ],
-)
-
-# %%
-# Two validation images, with what was recorded of the network and of the trees.
-shown = slice(0, 2)
-noisy = noisy_val["salt-and-pepper"][shown]
-is_certain = certain("salt-and-pepper", noisy)
-found = {
-    "U-Net": pictures(denoisers["salt-and-pepper"][0], "salt-and-pepper")[shown],
-    "trees": restored["salt-and-pepper"]["trees"][shown],
-}
-rows = {"noisy": noisy, "certain pixels\n(white)": is_certain.astype("float32")}
-for name, x_hat in found.items():
-    rows[f"{name}: |error| x 3"] = np.clip(3 * np.abs(x_hat - x_val[shown]), 0, 1)
-for name, x_hat in found.items():
-    kept_image = keep_certain("salt-and-pepper", noisy, x_hat)
-    rows[f"{name}, put back:\n|error| x 3"] = np.clip(
-        3 * np.abs(kept_image - x_val[shown]), 0, 1
-    )
-plots.image_rows(
-    rows, title="Where the errors lie: at pixels that were certainly right, or not"
+noisy = noisy_val["salt-and-pepper"]
+stored = np.arange(240, 256)  # of 255
+figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained", sharey=True)
+for ax, x, title in (
+    (axes[0], x_val, "clean images"),
+    (axes[1], noisy, "with salt-and-pepper noise"),
+):
+    counts = [np.sum(np.round(255 * x) == value) for value in stored]
+    ax.bar(stored, counts, color="0.6")
+    ax.axvline(250, color="C1", linestyle="--", label="we shall clip here")
+    ax.set(xlabel="value of a pixel, times 255", title=title, yscale="log")
+axes[0].set_ylabel("pixels of x_val")
+axes[0].legend()
+figure.suptitle("The brightest pixels")
+plots.describe(
+    figure,
+    "Two histograms of the brightest values. In clean images 253 and 254 are frequent and "
+    "255 is rare; with the noise 255 is by far the most frequent.",
 )
 plt.show()
-at_certain = {
-    name: np.sum((x_hat - x_val[shown])[is_certain] ** 2)
-    / np.sum((x_hat - x_val[shown]) ** 2)
-    for name, x_hat in found.items()
-}
-for name, part in at_certain.items():
-    print(f"{name}: {part:.0%} of the squared error of these images at certain pixels")
+salt_share = np.mean(x_val[noisy == 1] < 1)
+clipped_share = np.mean(x_val[noisy >= 250 / 255] < 250 / 255)
+exact_share = np.mean(x_val[x_val >= 0.98] == 1)
+print("of the stroke pixels (0.98 or more) in clean images,")
+print(f"    are exactly 1:          {exact_share:.0%}")
+print("of the pixels in noisy images")
+print(f"    that are exactly 1,     {salt_share:.0%} were not 1 before")
+print(f"    that are 250/255 or more, {clipped_share:.0%} were below that before")
+
+# %% [markdown]
+# Every pixel with salt is exactly 1, and of the pixels that are exactly 1 in a noisy image 95 %
+# are salt. So a method that can tell 254 from 255 finds all the salt and is rarely wrong about it,
+# although no eye can see the difference. Such a trace, which tells what is noise and has nothing
+# to do with digits, is an ***artefact*** of the data set; a photograph would hardly have it. What
+# happens without it? We clip all noisy images at 250/255, so that salt and strokes have the same
+# value, tune and train the trees once more, and train the network once more.
+#
+# > **Predict.** How many decibels do the trees lose without the artefact? And which gains more from
+# > putting certain pixels back, the trees or the network?
+
 
 # %%
-# Of the trees from more images only eight restored images were kept.
-noisy = noisy_val["salt-and-pepper"][:8]
-x_hat = records.unpack(more_trees["pictures"])
-with_certain = keep_certain("salt-and-pepper", noisy, x_hat)
-eight_restored = evaluation.mean_psnr(x_val[:8], x_hat)
-eight_kept = evaluation.mean_psnr(x_val[:8], with_certain)
-print(
-    f"{more_name}, eight images: {eight_restored:.2f} dB, certainly right pixels kept "
-    f"{eight_kept:.2f} dB"
-)
+class ClippedNoise(layers.Layer):
+    """Salt-and-pepper noise, and then the smaller of each pixel and a highest value."""
+
+    def __init__(self, highest):
+        super().__init__()
+        self.noise = corruptions["salt-and-pepper"]
+        self.highest = highest
+
+    def call(self, x, training=False):
+        return ops.minimum(self.noise(x, training=training), self.highest)
+
+
+def salted(x, seed, highest):
+    """Images with salt-and-pepper noise, none of whose pixels is above `highest`."""
+    return np.minimum(corrupted("salt-and-pepper", x, seed), highest)
+
+
+def salt_psnr(restore, highest):
+    """PSNR of some test images as restored, and with certain pixels put back."""
+    noisy = salted(x_test, 7, highest)[some]
+    x_hat = restore(noisy)
+    put_back = np.where(certain("salt-and-pepper", noisy), noisy, x_hat)
+    return {
+        "restored": evaluation.psnr(x_test[some], x_hat).round(2),
+        "put back": evaluation.psnr(x_test[some], put_back).round(2),
+    }
+
+
+def salt_trees(n_images, highest, **settings):
+    """Trees for such images: a function of noisy images."""
+    x = x_train[:n_images]
+    return fit_trees(salted(x, 4, highest), x, salted(x_tune, 2, highest), **settings)
+
+
+def salt_tuning_run(highest, radius, max_features, min_samples_leaf):
+    """The PSNR of x_tune, restored by trees that were trained on few images."""
+    apply = salt_trees(
+        budget.n_tuned_trees,
+        highest,
+        radius=radius,
+        max_features=max_features,
+        min_samples_leaf=min_samples_leaf,
+    )
+    return evaluation.mean_psnr(x_tune, apply(salted(x_tune, 2, highest)))
+
+
+def salt_tree_run(highest, radius, max_features, min_samples_leaf):
+    """PSNR of test images that trees have restored."""
+    apply = salt_trees(
+        budget.n_trees,
+        highest,
+        radius=radius,
+        max_features=max_features,
+        min_samples_leaf=min_samples_leaf,
+    )
+    return salt_psnr(apply, highest)
+
+
+def salt_network_run(highest, seed):
+    """PSNR of test images that a network has restored."""
+    if highest == 1:  # nothing is clipped
+        return salt_psnr(trained_for("salt-and-pepper", seed).reconstruct, highest)
+    keras.utils.set_random_seed(seed)
+    model = unet(ClippedNoise(highest))
+    train(model, x_train)
+    return salt_psnr(model.reconstruct, highest)
+
+
+salt_settings = {1.0: best_settings["salt-and-pepper"]}
+salt_settings[250 / 255], _ = tune_trees(salt_tuning_run, highest=250 / 255)
+salt = {}  # PSNR image by image, by the highest value and the method
+for highest, settings in salt_settings.items():
+    salt[highest, "trees"] = records.result_of(
+        salt_tree_run, highest=highest, **settings
+    )
+    salt[highest, "U-Net"] = records.result_of(
+        salt_network_run, highest=highest, seed=first
+    )
+
 
 # %%
-of_trees, of_unet = n_seen["trees"], n_seen["U-Net trained for it"]
-gained = {
-    of: np.mean(found["kept"]) - np.mean(found["as restored"])
-    for of, found in kept.items()
-}
-
-
 def paired_lead(of_network, of_baseline):
-    """The lead on the same images, and its standard error over the images."""
+    """The mean lead on the same images, and its standard error over the images."""
     lead = np.array(of_network) - np.array(of_baseline)
     return lead.mean(), lead.std() / np.sqrt(len(lead))
 
 
-restored_lead = {}
-kept_lead = {}
-for kind in told:
-    by_unet, by_trees = kept[of_unet, kind], kept[of_trees, kind]
-    restored_lead[kind] = paired_lead(by_unet["as restored"], by_trees["as restored"])
-    kept_lead[kind] = paired_lead(by_unet["kept"], by_trees["kept"])
-    print(f"{kind}, this training's lead over {of_trees}: ", end="")
-    print(f"as restored {with_error(restored_lead[kind])} dB, ", end="")
-    print(f"pixels put back {with_error(kept_lead[kind])} dB")
-# Trees from more images: their own PSNR, and what eight of their images gained.
-of_network = kept[of_unet, "salt-and-pepper"]
-kept_more_lead = (
-    np.mean(of_network["kept"])
-    - np.mean(more_trees["some"])
-    - (eight_kept - eight_restored)
-)
-print(f"salt-and-pepper, pixels put back: over {more_name} about {kept_more_lead:+.1f}")
-again = {
-    kind: np.mean(kept[of_unet, kind]["as restored"])
-    - np.mean([run["some"] for run in denoisers[kind]])
-    for kind in told
-}
-for kind, difference in again.items():
-    print(f"{kind}: trained again, {difference:+.2f} dB beside the recorded networks")
-
-# %% [markdown]
-# **What to notice**
-# - The network gains 1.9 dB on salt-and-pepper noise and the trees 0.2 (one training). So a good
-#   part of the network's error lies where nothing had to be restored: it changes all pixels, as the
-#   two images of the figure show, and the trees have learned to leave the right ones alone.
-# - With these pixels put back the network is 2.2 dB ahead of the trees trained on 1,000 images, where
-#   the same training was ahead by 0.6 as restored. It is probably also ahead of those trained on
-#   4,000, by about one decibel; but what these trees gain was measured on eight images only. So one
-#   line, written by hand, widens the lead over the trees from 1,000 images and probably turns the
-#   order round against those from 4,000.
-# - The filters and the linear map, which were not told of the rule, gain most of all, and stay
-#   behind.
-
-# %% [markdown]
-# ### What the value 1 gives away
-#
-# White and black pixels may be right or wrong, we said, and nothing tells us which. On MNIST that
-# is not quite so. Salt is exactly 1, and most white pixels of a stroke are stored as 252, 253 or
-# 254 of 255. They look white, and they are not 1.
-
-# %%
-noisy = noisy_val["salt-and-pepper"]
-salt_share = np.mean(x_val[noisy == 1] < 1)
-exact_share = np.mean(x_val[x_val >= 0.98] == 1)
-print(f"pixels of strokes (0.98 or more) that are exactly 1: {exact_share:.0%}")
-print(
-    f"pixels of noisy images that are exactly 1 and were not before: {salt_share:.0%}"
-)
-
-# %% [markdown]
-# So a method that can tell 254 from 255 knows nearly every pixel with salt. This is an
-# ***artefact*** of the data set: a mark that tells which pixels are noise and has nothing to do
-# with digits. A photograph would hardly give it away like this. What happens if all noisy images
-# are cut off at 250/255, so that salt and strokes have the same value? We train the trees and the
-# network once more, on such images.
-#
-# > **Predict.** Which loses more, the trees or the network?
-
-
-# %%
-class CutOff(layers.Layer):
-    """A corruption, and then the smaller of each pixel and a highest value."""
-
-    def __init__(self, corruption, highest):
-        super().__init__()
-        self.corruption = corruption
-        self.highest = highest
-
-    def call(self, x, training=False):
-        return ops.minimum(self.corruption(x, training=training), self.highest)
-
-
-def trees_cut_off(highest, radius, max_features, min_samples_leaf):
-    """PSNR of test images, restored by trees that see no value above `highest`."""
-    kind = "salt-and-pepper"
-    apply = fit_trees(
-        kind, budget.n_trees, radius, max_features, min_samples_leaf, highest
-    )
-    return kept_psnr(kind, apply, highest)
-
-
-def network_cut_off(highest, seed):
-    """The same of a network."""
-    kind = "salt-and-pepper"
-    keras.utils.set_random_seed(seed)
-    model = unet(CutOff(corruptions[kind], highest))
-    train(model, x_train)
-    return kept_psnr(kind, model.reconstruct, highest)
-
-
-highest = 250 / 255
-of_trees, of_unet = n_seen["trees"], n_seen["U-Net trained for it"]
-cut_off = {
-    of_trees: records.result_of(
-        trees_cut_off, highest=highest, **best_settings["salt-and-pepper"]
-    ),
-    of_unet: records.result_of(network_cut_off, highest=highest, seed=first),
-}
+columns = [
+    (highest, asked) for highest in salt_settings for asked in ("restored", "put back")
+]
 lesson.Table(
     (
-        f"salt-and-pepper, PSNR of {n_some:,} test images (dB), seed {first}",
+        f"salt-and-pepper noise, PSNR of {n_some:,} test images (dB), seed {first}",
         "as it is",
-        "as it is, kept",
-        "cut off at 250/255",
-        "cut off, kept",
+        "as it is, pixels put back",
+        "clipped",
+        "clipped, pixels put back",
     ),
     [
         (
-            name,
+            {"trees": shown_names["trees"], "U-Net": full_name}[method],
             *[
-                f"{np.mean(found[column]):.2f}"
-                for found in (kept[name, "salt-and-pepper"], cut_off[name])
-                for column in ("as restored", "kept")
+                f"{np.mean(salt[highest, method][asked]):.2f}"
+                for highest, asked in columns
             ],
         )
-        for name in (of_trees, of_unet)
+        for method in ("trees", "U-Net")
+    ]
+    + [
+        (
+            "lead of the U-Net",
+            *[
+                with_error(
+                    paired_lead(
+                        salt[highest, "U-Net"][asked], salt[highest, "trees"][asked]
+                    )
+                )
+                for highest, asked in columns
+            ],
+        )
     ],
 )
 
-# %%
-over = {kind: n_seen.get(name, name) for kind, name in best_baseline.items()}
-rows = {}  # what is compared: the kind of noise and the baseline
-for kind in corruptions:
-    rows[f"{kind},\nover {over[kind]}"] = {
-        "three seeds": leads[kind],
-        f"three seeds, {len(x_like_trees):,} images": few_leads[kind],
-    }
-    if kind in told:
-        rows[f"{kind},\nover {over[kind]}"] |= {
-            "trained once more": restored_lead[kind],
-            "the same, certain pixels put back": kept_lead[kind],
-        }
-rows[f"salt-and-pepper,\nover {more_name}"] = {"three seeds": more_lead}
-cut_off_lead = {
-    column: paired_lead(cut_off[of_unet][column], cut_off[of_trees][column])
-    for column in ("as restored", "kept")
-}
-rows[f"salt-and-pepper cut off,\nover {of_trees}"] = {
-    "trained once more": cut_off_lead["as restored"],
-    "the same, certain pixels put back": cut_off_lead["kept"],
-}
-if formula is not None:
-    formula_lead = paired_lead(on_some[of_unet], formula["both"])
-    rows["Gaussian, over the average\nof weighted mean and linear map"] = {
-        "three seeds": formula_lead
-    }
-styles = {
-    "three seeds": dict(fmt="o", color="C0"),
-    f"three seeds, {len(x_like_trees):,} images": dict(fmt="s", color="C1"),
-    "trained once more": dict(fmt="D", color="C3", fillstyle="none"),
-    "the same, certain pixels put back": dict(fmt="D", color="C3"),
-}
-order = sorted(
-    rows, key=lambda name: list(corruptions).index(name.split(",")[0].split(" cut")[0])
-)
-figure, ax = plt.subplots(figsize=(7.5, 5), layout="constrained")
-for label, style in styles.items():
-    points = [
-        (row, rows[name][label])
-        for row, name in enumerate(order)
-        if label in rows[name]
-    ]
-    ax.errorbar(
-        [value for _, (value, _) in points],
-        [row for row, _ in points],
-        xerr=[error for _, (_, error) in points],
-        capsize=3,
-        label=label,
-        **style,
-    )
-ax.axvline(0, color="0.5", linewidth=1)
-ax.set_yticks(range(len(order)), order)
-ax.invert_yaxis()
-ax.set(xlabel="lead (dB) ± standard error on one machine")
-ax.set_title(
-    f"Lead of the U-Net (trained on {len(x_train):,} images, if not said otherwise)"
-)
-figure.legend(loc="outside lower center", ncols=2)
-words = "; ".join(
-    f"{' '.join(name.split())}: "
-    + ", ".join(f"{label} {with_error(lead)}" for label, lead in rows[name].items())
-    for name in order
-)
-plots.describe(figure, f"Leads in decibels. {words}.")
-plt.show()
-
 # %% [markdown]
 # **What to notice**
-# - The trees lose 1.1 dB, with settings that were tuned for images with the mark; tuned anew they may
-#   lose less. For the network we see no loss: 0.1 dB is less than the 0.4 dB by which one training
-#   has differed from others.
-# - The network is ahead of these trees with the mark and without it. But the size of its lead
-#   depends on the difference between 254 and 255, which no eye can see: 0.6 dB with it and 1.6 dB
-#   without, in these two trainings. Whether the trees from 4,000 images, which are ahead of the
-#   network as long as they can use the mark, would stay ahead without it, we have not tested.
-# - The rule that puts certain pixels back reads the mark, too. In the 5 of the figure of the
-#   errors the white pixels are not exactly 1, so the whole stroke was certain; in the 9 many of
-#   them are exactly 1, and little more than its edges was certain. But the rule does not need the
-#   mark: cut off, only grey pixels are certain, and putting them back still raises the network's
-#   result by 1.5 dB and the trees' by 0.2.
+# - This table cannot be compared with the earlier ones to better than 0.4 dB. Its networks were
+#   trained on a CPU, those of the tables above on a GPU, and for the noise as it is the one on the
+#   CPU came out 0.4 dB better than the mean of the three, eight times their spread over seeds. We
+#   have not found out why.
+# - Without the artefact the trees lose 1.1 dB; tuned anew, they chose the same settings. For the
+#   network the difference is 0.1 dB, from one training each, and we claim nothing about it. So the
+#   size of the network's lead depends on a difference that no eye can see.
+# - To put certain pixels back is worth almost two decibels to this network and 0.2 dB to the trees; a
+#   guess is that the network changes all pixels a little, while the trees have learned to leave the
+#   right ones nearly as they are. The line of code does not need the artefact: with clipped images it
+#   is still worth 1.5 dB to the network.
+# - Of the trees trained on 4,000 images we have measured none of this, and for masking we have not
+#   put pixels back.
 # - It would be wrong to carry a lead in decibels from MNIST over to photographs without asking what
-#   gives the noise away.
+#   gives the noise away, and wrong to leave to a network what a rule does with certainty.
 
 # %%
 if lesson.on_mnist(images):
     assert exact_share < 0.1
     assert 0.93 < salt_share < 0.97
-    means = {name: np.mean(found["as restored"]) for name, found in cut_off.items()}
+    first_settings, again_settings = salt_settings.values()
+    assert first_settings == again_settings
+    as_it_is, clipped = salt_settings
+    mean_of = {
+        (highest, method, asked): np.mean(salt[highest, method][asked])
+        for highest, method in salt
+        for asked in ("restored", "put back")
+    }
     lost = {
-        name: np.mean(kept[name, "salt-and-pepper"]["as restored"]) - mean
-        for name, mean in means.items()
+        method: mean_of[as_it_is, method, "restored"]
+        - mean_of[clipped, method, "restored"]
+        for method in ("trees", "U-Net")
     }
-    assert 1.0 < lost[of_trees] < 1.2
-    assert abs(lost[of_unet]) < again["salt-and-pepper"]
-    assert means[of_unet] - means[of_trees] - again["salt-and-pepper"] > 1
-    gained_cut_off = {
-        name: np.mean(found["kept"]) - means[name] for name, found in cut_off.items()
+    assert 1.0 < lost["trees"] < 1.2
+    assert abs(lost["U-Net"]) < lost["trees"] - 0.5
+    lead_in_table = {
+        (highest, asked): mean_of[highest, "U-Net", asked]
+        - mean_of[highest, "trees", asked]
+        for highest, asked in columns
     }
-    assert 1.4 < gained_cut_off[of_unet] < 1.6
-    assert 0.1 < gained_cut_off[of_trees] < 0.3
-    assert cut_off_lead["kept"][0] > kept_lead["salt-and-pepper"][0]
-    assert cut_off_lead["as restored"][0] > restored_lead["salt-and-pepper"][0] > 0.5
-
-# %% [markdown]
-# ### How sure are we?
-#
-# - To put pixels back, the network was trained once more from seed 1, on a CPU. On salt-and-pepper
-#   noise it came out almost 0.4 dB better than the recorded ones, which were trained on a GPU. (On
-#   masking it did not differ more than seeds do.) So the scatter over the seeds of one machine says
-#   too little there, and a lead of 0.3 dB is no more than what training once more has changed. Even
-#   if we subtract 0.4 dB, the network stays ahead of the trees trained on 1,000 images, and probably
-#   of those trained on 4,000, once the pixels are put
-#   back.
-# - For three seeds the standard error of a lead covers other images and other seeds of the network;
-#   for one training, and over the average of two baselines, other images only. The trees were fitted
-#   once, so their scatter is not in it. Nor do we know whether chance or the machine moved the
-#   network by 0.4 dB.
-# - The two methods did not have the same conditions. The network drew its noise anew in each epoch
-#   and the trees only once, which is the second trap of this lesson. The trees' settings were
-#   tuned for each corruption; the network trained on 55,000 images had four epochs and one setting
-#   for all three, and for the one trained on 1,000 images only the length was chosen. We have not
-#   tested how much of the leads comes from seeing the whole image, or from fresh noise, nor what
-#   more images would do for trees on the two other corruptions.
-#
-# It would be wrong to say that networks denoise better than trees, or the reverse, without saying
-# what kind of noise, how many images, how both were tuned, and which pixels were asked for.
-
-# %%
-if lesson.on_mnist(images):
-    assert 1.6 < gained[of_unet, "salt-and-pepper"] < 2.1
-    assert 0.4 < gained[of_unet, "masking"] < 0.7
-    assert max(gained[of_trees, kind] for kind in told) < 0.3
-    assert 2.1 < kept_lead["salt-and-pepper"][0] < 2.3
-    assert 2.8 < kept_lead["masking"][0] < 3.0
-    assert max(error for _, error in kept_lead.values()) < 0.1
-    assert 1.0 < kept_more_lead < 1.2
-    assert again["salt-and-pepper"] > leads["salt-and-pepper"][0]
-    assert 0.35 < again["salt-and-pepper"] < 0.4
-    # Less what training once more has changed, the network would still be ahead.
-    assert kept_more_lead - again["salt-and-pepper"] > 0.5
-    assert abs(again["masking"]) < 0.15
-    assert test_psnr["U-Net trained for it", "Gaussian"].min() >= 21.0
-    assert test_psnr["U-Net trained for it", "masking"].min() >= 24.5
-    assert test_psnr["U-Net trained for it", "salt-and-pepper"].min() >= 26.5
-    assert leads["Gaussian"][0] >= 2.5
-    assert 2.3 < leads["masking"][0] < 2.5
-    assert 0.25 < leads["salt-and-pepper"][0] < 0.35
-    assert abs(more_lead[0] + 0.85) < 0.05
-    few_trees, many_trees, network = by_measure
-    assert mse_of_some[many_trees] < mse_of_some[network] < mse_of_some[few_trees]
-    assert ssim_of_val[many_trees] > ssim_of_val[network] > ssim_of_val[few_trees]
-    began = tuned["salt-and-pepper", "min_samples_leaf", 5]
-    assert 1.2 < tuned["salt-and-pepper", "radius", 2] - began < 1.4
-    mean_of_unet = test_psnr["U-Net trained for it", "Gaussian"].mean()
-    assert 2.5 < mean_of_unet - test_psnr["linear map", "Gaussian"][0] < 2.9
-    assert 1.4 < few_leads["Gaussian"][0] < 1.8
-    assert 0.3 < few_leads["masking"][0] < 0.55
-    lead, standard_error = few_leads["masking"]
-    assert lead > 2 * standard_error
-    assert -2.3 < few_leads["salt-and-pepper"][0] < -1.9
-    assert max(best_few_epochs["Gaussian"], best_few_epochs["masking"]) < 220
-    assert best_few_epochs["salt-and-pepper"] == max(budget.few_lengths)
-    for kind, worth in {
-        "Gaussian": 1.1,
-        "masking": 2.0,
-        "salt-and-pepper": 2.4,
-    }.items():
-        assert abs(leads[kind][0] - few_leads[kind][0] - worth) < 0.1
+    assert 0.2 < lead_in_table[as_it_is, "restored"] < 0.8
+    gained_by_clipping = (
+        lead_in_table[clipped, "restored"] - lead_in_table[as_it_is, "restored"]
+    )
+    assert 0.8 < gained_by_clipping < 1.2
+    assert min(lead_in_table[highest, "put back"] for highest in salt_settings) > 2
+    for highest, expected in ((as_it_is, 1.85), (clipped, 1.5)):
+        gained = (
+            mean_of[highest, "U-Net", "put back"]
+            - mean_of[highest, "U-Net", "restored"]
+        )
+        assert abs(gained - expected) < 0.1
+        gained = (
+            mean_of[highest, "trees", "put back"]
+            - mean_of[highest, "trees", "restored"]
+        )
+        assert 0.1 < gained < 0.3
 
 # %% [markdown]
 # ## Open project: one network for everything
@@ -3008,29 +2854,26 @@ if lesson.on_mnist(images):
 #
 # - Corrupt the input, keep the target clean, draw the corruption anew in each step: that is
 #   all that makes an autoencoder a denoiser.
-# - A baseline must be given its chance. Gain and offset lift the Gaussian filter, of the width
-#   chosen with them, by about 5 dB on Gaussian noise. Under masking and salt-and-pepper noise,
-#   trees that see only a small window leave all other baselines behind, and on the latter their
-#   settings are worth more than a decibel.
-# - On MNIST a U-Net trained on 55,000 images, for four epochs and with one setting, is ahead of
-#   tuned trees trained on 1,000 by about 2.7 dB (Gaussian noise) and 2.4 dB (masking); on Gaussian
-#   noise the average of a linear map and a weighted mean of training images is only 1.5 dB behind it,
-#   and for masking no such further rival was tried.
-#   On
-#   salt-and-pepper noise it is ahead by 0.3 dB, no more than what training it once more has
-#   changed; trees trained on 4,000 images are ahead. Trained on 1,000 images, for at most 220
-#   epochs, the network is ahead on the first two and two decibels behind on the third. (All pixels
-#   are counted here.)
-# - Ask what gives the noise away. On MNIST salt is exactly 1 and strokes are not. If all noisy images
-#   are cut off below that, the trees trained on 1,000 images lose 1.1 dB, with settings that were
-#   tuned with the mark (tuned anew they may lose less). The network loses no more than one training
-#   differs from another, and its lead over them grows from 0.6 to 1.6 dB in these trainings.
-# - Ask which pixels a number counts. Where some pixels are certainly right, put them back: with
-#   this rule the network is about two decibels ahead of the trees trained on 1,000 images on
-#   salt-and-pepper noise, and probably ahead of those trained on 4,000 (one training, and eight
-#   images of the trees). Without the mark the rule is worth nearly as much.
+# - A baseline must be given its chance. Gain and offset lift a tuned Gaussian filter by about
+#   5 dB on Gaussian noise. Trees that see only a small window leave all
+#   filters and the linear map behind under masking and salt-and-pepper noise. And on Gaussian
+#   noise the average of a linear map and a weighted mean of training images is nearly a decibel
+#   better than either.
+# - On MNIST a U-Net beats every baseline that we have tried on Gaussian noise, by about 1.6 dB,
+#   and on masking, by 2.4 dB over trees trained on 1,000 images. On salt-and-pepper noise it is
+#   slightly ahead of such trees, and behind those trained on 4,000. Trained on 1,000 images
+#   itself, its lead is much smaller; on salt-and-pepper noise it is then behind, after the longest
+#   training that we tried.
+# - Ask what gives the noise away, and whether a score includes pixels that need no repair. On
+#   MNIST salt is exactly 1 and strokes are not: without this artefact the trees lose a decibel.
+#   And pixels that are certainly right can be put back by a rule of one line: on salt-and-pepper
+#   noise that was worth almost two decibels to a network, and little to the trees.
+# - The denoiser with the least expected squared error answers with the posterior mean: the average of
+#   all clean images that could be behind the noise, weighted by their probabilities. So where it is
+#   unsure, it draws a blur.
 # - PSNR and SSIM can disagree, and neither tests whether a digit can be read. Print both, and look.
-# - Denoising gave no better code than copying here.
+# - Denoising gave no better code than copying here (a difference of less than about a percentage
+#   point could not have been seen).
 # - Skip connections lead round the halving and the narrow vector; after four epochs they are worth
 #   0.9 dB here. Which of the two obstacles matters we have not tested.
 # - A denoiser is good at what it was trained on. A network for all levels that is not told the
@@ -3052,6 +2895,7 @@ if lesson.on_mnist(images):
 #   **decibels** (dB); **SSIM**: structural similarity, 1 for equal images.
 # - **filter**: a method that computes each pixel from its neighbours: Gaussian, median,
 #   Wiener; **gain and offset**: two numbers that brighten and shift the result.
+# - **normalised convolution**: a filter that averages certain pixels only.
 # - **ridge regression**: a linear map, fitted by least squares with a penalty on large
 #   weights; **extremely randomised trees**: the average of many decision trees whose questions are
 #   drawn at random.
@@ -3059,8 +2903,14 @@ if lesson.on_mnist(images):
 # - **ablation**: leaving out one part, to see what it is worth.
 # - **skip connection**: a shortcut from the encoder to the decoder; **U-Net**: a network
 #   with one for each size.
+# - **artefact** of a data set: a trace that has nothing to do with what it shows, such as a value
+#   that only noise has.
 # - **baseline**: a method to compare with; **specialist**: a network trained for one
 #   corruption; **blind denoiser**: one that is not told the level of the noise.
+# - **functional** style of Keras: each layer is called on a tensor and returns one.
+# - **posterior mean**: the mean of all clean images that could be behind a noisy one, weighted by
+#   their probabilities; for Gaussian noise a **weighted mean** of the clean images.
+# - **diffusion model**: generates pictures from noise by many small steps of a denoiser.
 # - **manifold**: the curved surface near which the data lie (that images lie near one is the
 #   **manifold hypothesis**); **score**: the gradient of
 #   the logarithm of a density; **Tweedie's formula**: the best denoiser's arrow is the score
@@ -3069,33 +2919,40 @@ if lesson.on_mnist(images):
 #
 # ## What to remember, in numbers
 #
-# (Leads are those of a U-Net that was trained on 55,000 images, for four epochs and with one setting
-# for all corruptions, if no other number is given. The one trained on 1,000 images had not reached
-# its limit on salt-and-pepper noise. The trees were not tuned anew for images that are cut off. All
-# pixels are counted, if we do not say otherwise. ± is the standard error of a lead, for one training
-# from other images only, and the standard deviation over seeds in the other rows, both on one
-# machine: on salt-and-pepper noise one more training, on another machine, came out 0.4 dB higher.)
+# (± is the standard deviation over the seeds, and for a lead its standard error, as above. Neither
+# covers a training on another machine: on salt-and-pepper noise one on a CPU came out 0.4 dB better
+# than the three on a GPU, and we do not know why. All pixels are counted, none are put back.)
 
 # %%
 lesson.Table(
-    ("remember", "test images (dB)"),
+    (
+        "remember: test images (dB)",
+        f"trained on {len(x_train):,} images",
+        f"trained on {len(x_like_trees):,}",
+    ),
     [
         (
             "Gaussian noise 0.5, nothing done",
             show(test_psnr["nothing done", "Gaussian"]),
+            "-",
         ),
         (
             "Gaussian noise 0.5: best filter, with gain and offset",
             show(test_psnr["best filter", "Gaussian"]),
+            "-",
         ),
         (
             "Gaussian noise 0.5: U-Net with skips",
-            show(test_psnr["U-Net trained for it", "Gaussian"]),
+            show(test_psnr[full_name, "Gaussian"]),
+            show(test_psnr[few_name, "Gaussian"]),
         ),
         *[
-            (f"lead: {' '.join(name.split())} ({label})", with_error(lead))
-            for name in order
-            for label, lead in rows[name].items()
+            (
+                f"lead of the U-Net on {kind}, over {shown_names.get(baseline, baseline)}",
+                with_error(lead),
+                with_error(few_leads[kind, baseline]),
+            )
+            for (kind, baseline), lead in leads.items()
         ],
     ],
 )
@@ -3120,8 +2977,11 @@ lesson.Table(
 #   Transactions on Image Processing 26, 2017. One network for all levels of noise.
 # - Z. Wang, A. Bovik, H. Sheikh and E. Simoncelli, *Image Quality Assessment: From Error
 #   Visibility to Structural Similarity*, IEEE Transactions on Image Processing 13, 2004.
+# - A. Buades, B. Coll and J.-M. Morel, *A Non-Local Algorithm for Image Denoising*, CVPR, 2005; K.
+#   Dabov, A. Foi, V. Katkovnik and K. Egiazarian, *Image Denoising by Sparse 3-D Transform-Domain
+#   Collaborative Filtering*, IEEE Transactions on Image Processing 16, 2007. Non-local means, BM3D.
 # - P. Geurts, D. Ernst and L. Wehenkel, *Extremely Randomized Trees*, Machine Learning
-#   63, 2006. The strongest baseline for masking and, as restored, for salt-and-pepper noise.
+#   63, 2006. The strongest baseline here for masking and for salt-and-pepper noise.
 # - G. Alain and Y. Bengio, *Understanding Intermediate Layers Using Linear Classifier
 #   Probes*, 2016, arXiv:1610.01644. What a probe can say.
 # - J. Ho, A. Jain and P. Abbeel, *Denoising Diffusion Probabilistic Models*, NeurIPS,
