@@ -2060,10 +2060,11 @@ def weighted_mean_run(stddevs):
     }
 
     def restored_by(noisy):
-        return {
-            way: np.clip(fitted[way][0] * x_hat + fitted[way][1], 0, 1)
-            for way, x_hat in both_ways(noisy).items()
-        }
+        restored = {}
+        for way, x_hat in both_ways(noisy).items():
+            gain, offset = fitted[way]
+            restored[way] = np.clip(gain * x_hat + offset, 0, 1)
+        return restored
 
     on_val = restored_by(noisy_val["Gaussian"])
     on_test = restored_by(corrupted("Gaussian", x_test, seed=7))["average"]
