@@ -6,6 +6,7 @@ answer away. Each takes the learner's answer first, and returns True or a senten
 """
 
 import numbers
+import re
 import warnings
 
 import keras
@@ -852,14 +853,21 @@ def check_mask(mask_class):
                 "It uses an attribute that it does not have. What call needs, such as "
                 "self.seed_generator, is made in __init__, after super().__init__()."
             )
-        words = ("no attribute", "item assignment", "slice", "integer scalar", "index")
-        if any(word in str(error) for word in words):
+        of_arrays = (
+            "ensor' object has no attribute",
+            "object has no attribute 'copy'",
+            "item assignment",
+            "only integers, slices",
+            "only integer scalar",
+        )
+        if any(words in str(error) for words in of_arrays):
             return (
                 "x is a tensor, not an array of NumPy: it has no copy() and cannot be "
                 "written into. Choose with ops.where(condition, 0.0, x)."
             )
-        first_line = str(error).strip().splitlines()[0]
-        return f"Making the layer with Mask(0.3), or calling it, stops: {first_line}"
+        return (
+            f"Making the layer with Mask(0.3), or calling it, stops: {_reason(error)}"
+        )
     if any(output is None for output in outputs):
         if outputs[0] is None:
             return None
@@ -919,10 +927,10 @@ def check_mask(mask_class):
                 x, x, batch_size=200, epochs=4, shuffle=False, verbose=0
             )
         except Exception as error:  # whatever a backend raises while it compiles
-            first_line = str(error).strip().splitlines()[0][:200]
             return (
                 "In fit it stops: use keras.random, not NumPy, and ops.shape(x), not "
-                f"x.shape, which need not know the size of a batch. Keras: {first_line}"
+                "x.shape, which need not know the size of a batch. Keras says: "
+                + _reason(error)
             )
     losses = history.history["loss"]
     if np.allclose(losses, losses[0], rtol=1e-6):  # two may be alike by chance
@@ -1035,8 +1043,7 @@ def check_join(join):
     try:
         joined = join(x, before)
     except (AttributeError, TypeError, ValueError) as error:
-        first_line = str(error).strip().splitlines()[0]
-        if "boolean" in first_line:
+        if "boolean" in str(error):
             return (
                 "A layer is made first and then called on a tensor: conv(16)(tensor), "
                 "not conv(tensor)."
@@ -1044,7 +1051,7 @@ def check_join(join):
         return (
             "With 4 x 5 x 8 from the decoder and 8 x 10 x 16 from the encoder it stops "
             "(is x doubled before you join, and is it "
-            f"Concatenate()([first, second])?): {first_line}"
+            f"Concatenate()([first, second])?): {_reason(error)}"
         )
     if joined is None:
         return None
@@ -1225,3 +1232,14 @@ def _compare(received, right, mistakes, hint):
         if np.allclose(np.abs(received), np.abs(value), rtol=1e-4):
             return sentence
     return hint
+
+
+def _reason(error):
+    """The line of an error that says what is wrong, without colours.
+
+    Keras puts a line before it, on the layer that was called, and a page behind it.
+    """
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("Exception encountered")]
+    return next(iter(told), type(error).__name__)

@@ -837,6 +837,11 @@ class CopiesAsNumPyDoes(Mask):
         return y
 
 
+class Misspelt(Mask):
+    def kept(self, shape):
+        return keras.random.unifrom(shape, seed=self.seed) >= self.rate
+
+
 class WritesIntoTensor(Mask):
     def call(self, x, training=False):
         if training:
@@ -904,6 +909,7 @@ class Normal(Mask):
         (WithoutRate, "Mask(0.3)"),
         (WithoutGenerator, "__init__"),
         (CopiesAsNumPyDoes, "not an array of NumPy"),
+        (Misspelt, "unifrom"),
         (Mask(0.3), "class"),
     ],
 )
