@@ -359,9 +359,10 @@ def test_the_best_that_a_relu_can_do_is_taken():
     assert "divided by 4" in check(evaluation.mse(x, np.maximum(x, 0)) / 4)
     assert "rounded" in check(round(evaluation.mse(x, np.maximum(x, 0)), 3))
     assert "other images" in check(evaluation.mse(x, np.maximum(x, 0)) * 1.005)
-    assert "average image" in check(
-        evaluation.mse(x, np.repeat(x.mean(0)[None], len(x), 0))
-    )
+    of_average = evaluation.mse(x, np.repeat(x.mean(0)[None], len(x), 0))
+    # As printed beside the exercise it is of the training images: hardly another number.
+    for printed in (of_average, 1.003 * of_average):
+        assert "average image" in check(printed)
     assert check(np.array(evaluation.mse(x, np.maximum(x, 0)))) is True
     assert check(keras.ops.mean(keras.ops.square(np.minimum(x, 0)))) is True
     assert "shape (50, 4, 4, 1)" in check(np.maximum(x, 0))
