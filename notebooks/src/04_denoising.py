@@ -41,7 +41,7 @@
 
 # %% tags=["setup"]
 import os
-from functools import cache
+from functools import cache, partial
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # or "jax", or "torch"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow: errors alone
@@ -612,8 +612,12 @@ def neighbourhoods(x, radius):
     return windows.reshape(-1, side * side)
 
 
-def fit_trees(noisy, x, noisy_tune, radius, max_features, min_samples_leaf):
-    """Trees, with the gain and offset that suit x_tune: a function of noisy images."""
+def fit_trees(corrupt, n_images, radius, max_features, min_samples_leaf):
+    """Trees, with the gain and offset that suit x_tune: a function of noisy images.
+
+    `corrupt` is a function of images and a seed that returns noisy ones.
+    """
+    x = x_train[:n_images]
     trees = ExtraTreesRegressor(
         budget.n_estimators,
         max_features=max_features,
@@ -621,40 +625,25 @@ def fit_trees(noisy, x, noisy_tune, radius, max_features, min_samples_leaf):
         n_jobs=2,
         random_state=0,
     )
-    trees.fit(neighbourhoods(noisy, radius), x.ravel())
+    trees.fit(neighbourhoods(corrupt(x, seed=4), radius), x.ravel())
 
     def predict(noisy):
         return trees.predict(neighbourhoods(noisy, radius)).reshape(noisy.shape)
 
-    gain, offset = evaluation.fit_gain_offset(predict(noisy_tune), x_tune)
+    gain, offset = evaluation.fit_gain_offset(predict(corrupt(x_tune, seed=2)), x_tune)
     return lambda noisy: np.clip(gain * predict(noisy) + offset, 0, 1).astype("float32")
 
 
-def tuning_run(kind, radius, max_features, min_samples_leaf):
+def tuning_run(kind, **settings):
     """The PSNR of x_tune, restored by trees that were trained on few images."""
-    x = x_train[: budget.n_tuned_trees]
-    apply = fit_trees(
-        corrupted(kind, x, seed=4),
-        x,
-        noisy_tune[kind],
-        radius,
-        max_features,
-        min_samples_leaf,
-    )
+    # partial(corrupted, kind) is the function `corrupted` with its first argument given.
+    apply = fit_trees(partial(corrupted, kind), budget.n_tuned_trees, **settings)
     return evaluation.mean_psnr(x_tune, apply(noisy_tune[kind]))
 
 
-def tree_run(kind, n_images, radius, max_features, min_samples_leaf):
+def tree_run(kind, n_images, **settings):
     """What trees do, in numbers, and eight validation images that they have restored."""
-    x = x_train[:n_images]
-    apply = fit_trees(
-        corrupted(kind, x, seed=4),
-        x,
-        noisy_tune[kind],
-        radius,
-        max_features,
-        min_samples_leaf,
-    )
+    apply = fit_trees(partial(corrupted, kind), n_images, **settings)
     x_hat = apply(noisy_val[kind])
     noisy_test = corrupted(kind, x_test, seed=7)
     # The windows of all test images at once would need much memory.
@@ -1212,8 +1201,10 @@ ablation = {
 denoiser, _ = trained_by_hand(True, first, budget.epochs_here)
 cleaned = denoiser.reconstruct(noisy_val["Gaussian"])
 cleaned_psnr = evaluation.mean_psnr(x_val, cleaned)
-print(f"with skips, trained here ({budget.epochs_here} epoch): {cleaned_psnr:.2f} dB")
-print(f"recorded ({budget.epochs} epochs):          {ablation['with skips'][0]:.2f} dB")
+print(f"with skips, trained here, number of epochs {budget.epochs_here}:", end="")
+print(f" {cleaned_psnr:.2f} dB")
+print(f"with skips, recorded, number of epochs {budget.epochs}:", end="")
+print(f"     {ablation['with skips'][0]:.2f} dB")
 
 # %%
 shown_losses = {"plain denoiser: end of its training": by_hand_losses["val_loss"][-1]}
@@ -2060,11 +2051,11 @@ def weighted_mean_run(stddevs):
     }
 
     def restored_by(noisy):
-        restored = {}
+        clipped = {}
         for way, x_hat in both_ways(noisy).items():
             gain, offset = fitted[way]
-            restored[way] = np.clip(gain * x_hat + offset, 0, 1)
-        return restored
+            clipped[way] = np.clip(gain * x_hat + offset, 0, 1)
+        return clipped
 
     on_val = restored_by(noisy_val["Gaussian"])
     on_test = restored_by(corrupted("Gaussian", x_test, seed=7))["average"]
@@ -2672,14 +2663,14 @@ class ClippedNoise(layers.Layer):
         return ops.minimum(self.noise(x, training=training), self.highest)
 
 
-def salted(x, seed, highest):
+def salted(highest, x, seed):
     """Images with salt-and-pepper noise, none of whose pixels is above `highest`."""
     return np.minimum(corrupted("salt-and-pepper", x, seed), highest)
 
 
 def salt_psnr(restore, highest):
     """PSNR of some test images as restored, and with certain pixels put back."""
-    noisy = salted(x_test, 7, highest)[some]
+    noisy = salted(highest, x_test, seed=7)[some]
     x_hat = restore(noisy)
     put_back = np.where(certain("salt-and-pepper", noisy), noisy, x_hat)
     return {
@@ -2688,33 +2679,15 @@ def salt_psnr(restore, highest):
     }
 
 
-def salt_trees(n_images, highest, **settings):
-    """Trees for such images: a function of noisy images."""
-    x = x_train[:n_images]
-    return fit_trees(salted(x, 4, highest), x, salted(x_tune, 2, highest), **settings)
-
-
-def salt_tuning_run(highest, radius, max_features, min_samples_leaf):
+def salt_tuning_run(highest, **settings):
     """The PSNR of x_tune, restored by trees that were trained on few images."""
-    apply = salt_trees(
-        budget.n_tuned_trees,
-        highest,
-        radius=radius,
-        max_features=max_features,
-        min_samples_leaf=min_samples_leaf,
-    )
-    return evaluation.mean_psnr(x_tune, apply(salted(x_tune, 2, highest)))
+    apply = fit_trees(partial(salted, highest), budget.n_tuned_trees, **settings)
+    return evaluation.mean_psnr(x_tune, apply(salted(highest, x_tune, seed=2)))
 
 
-def salt_tree_run(highest, radius, max_features, min_samples_leaf):
+def salt_tree_run(highest, **settings):
     """PSNR of test images that trees have restored."""
-    apply = salt_trees(
-        budget.n_trees,
-        highest,
-        radius=radius,
-        max_features=max_features,
-        min_samples_leaf=min_samples_leaf,
-    )
+    apply = fit_trees(partial(salted, highest), budget.n_trees, **settings)
     return salt_psnr(apply, highest)
 
 
@@ -2770,7 +2743,7 @@ lesson.Table(
     ]
     + [
         (
-            "lead of the U-Net",
+            "lead of the U-Net (± standard error, from other images only)",
             *[
                 with_error(
                     paired_lead(
