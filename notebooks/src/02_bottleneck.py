@@ -451,12 +451,12 @@ print(
 # Now the activations come back. We train one model for each size of the code, all with
 # the same layers and for the same number of epochs, and put PCA of the same size beside
 # it, with the gain and offset of lesson 01 (one factor and one summand for all pixels, fitted on
-# training images) and clipped to [0, 1], as the sigmoid is. Each
+# training images) and clipped to [0, 1], the range of the network's sigmoid. Each
 # training is repeated from several seeds (three at full budget), because a difference between
 # two sizes counts only if it is larger than the spread over the seeds. The table shows the mean
 # and, after ±, the standard deviation over the seeds. (Those of 2, 8 and 16 values were
-# recorded on a GPU, those of 32 and 64 on a CPU. Machines differ by a few percent, as the sizes
-# that are trained again below show, and sizes by far more.)
+# recorded on a GPU, those of 32 and 64 on a CPU. Another machine can change an error by a few
+# percent, as the network of 30 values will show further below; sizes differ by far more.)
 #
 # > **Predict.** Divide PCA's error by the network's. Where is this ratio largest: at 2 values, in
 # > between, or at 64? And is it above 1 everywhere?
@@ -675,9 +675,8 @@ for size, errors in longer_errors.items():
 #   draws a blurred digit, and sometimes another one. In its plane 0, 1, 2 and 6 lie mostly apart,
 #   but 4, 7 and 9 lie among each other, as do 3, 5 and 8. In PCA's plane hardly more than 0 and 1
 #   stand apart, and its neighbours tell the digit far less often.
-#   With eight the digit can be recognised in all of them; with 32 most of them are
-#   hard to tell from the original. This is an impression from a few images, and no
-#   measurement.
+#   With 32 values most of the network's images are hard to tell from the original, though the second
+#   4 is broken at the right. This is an impression from a few images, and no measurement.
 # - Every larger size that we tried lowers the error of both, but not by the same
 #   factor. (On logarithmic axes the vertical distance of the two curves shows this factor.) In
 #   these trainings the network is furthest ahead in the middle, at 16 values, where it more than
@@ -686,8 +685,9 @@ for size, errors in longer_errors.items():
 #   epochs lower its error by more than a quarter, and it overtakes PCA. At 16 values they lower it
 #   by about a tenth only. So a part of the drop from 16 to 64 values is an artefact of the short
 #   training. In the next section a network of another recipe (wider, with another activation,
-#   more images and more epochs) has a ratio above 3 with 30 values. So where the peak lies depends
-#   on the training, too.
+#   more images and more epochs) has a ratio above 3 with 30 values. So how far a network is ahead
+#   at a given size depends on the training, too. Whether a longer training would move the peak to
+#   larger codes we have not measured: every size would have to be trained longer.
 # - It would be wrong to conclude from the first curve that an autoencoder with 64 values is not
 #   worth its effort. What such a curve says about a size holds for this network, this learning
 #   rate and this length of training.
@@ -897,13 +897,15 @@ lesson.Table(
 # - Three changes raise the error most, each at the best of its three peaks: with narrow layers,
 #   with half of the epochs and with batches of 256 it is higher by more than half. Between narrow
 #   layers and half of the epochs we cannot decide: their means differ by less than the seeds do.
-#   (The last two have their lowest mean at the lowest peak that they were given.) Both halve the
-#   number of steps, and with it the length of the warm-up. A guess is that this does the harm,
-#   rather than the size of the batch itself.
-# - Without the schedule, warm-up and cosine together, and with the ReLU in place of the SiLU, the
-#   error ends about a tenth higher, by more than the seeds differ. Weight decay of this small
-#   strength makes no difference that we can see. It stays in the longer training that follows,
-#   where we have not measured what it does.
+#   (The last two have their lowest mean at the lowest peak that they were given.) Half of the
+#   epochs and batches of 256 both halve the number of steps, and with it the length of the
+#   warm-up. A guess is that this does the harm, rather than the size of the batch itself.
+# - Two other changes each raise the error by about a tenth, which is more than the seeds differ: a
+#   constant rate in place of the schedule (warm-up and cosine go together here), and the ReLU in
+#   place of the SiLU. (For the ReLU the peaks 0.002 and 0.004 differ by less than the seeds.)
+#   Weight decay of this small strength makes no difference that we can see, at the one rate that
+#   we tried. It stays in the longer training that follows, where we have not measured what it
+#   does.
 # - Some high rates failed: a constant 0.004 from one seed in three, and 0.006 with large batches
 #   or with half of the epochs from two in three. The full recipe trained without failure at a
 #   peak of 0.008 from all three seeds, and with narrow layers even at 0.016. Three seeds are few;
@@ -987,11 +989,12 @@ plt.show()
 
 # %% [markdown]
 # **What to notice**
-# - The recorded networks stay below the error of 2006, by 5 or 6 percent. The network that was
-#   trained in this notebook is printed beside them. On two CPU cores it was about 3 percent below.
-#   It differs from the recorded three by more than they differ from each other; they were trained
-#   on a GPU, with another backend. So the number after ± says how seeds differ on one machine, and
-#   nothing more. (How much those of 2006 would have differed we do not know.)
+# - The three recorded networks that were trained on the squared error stay below the error of
+#   2006, by 5 or 6 percent. The network that was trained in this notebook is printed beside them.
+#   On two CPU cores it was about 3 percent below. It differs from the recorded three by more than
+#   they differ from each other; they were trained on a GPU, with another backend. So the number
+#   after ± says how seeds differ on one machine, and nothing more. (How much those of 2006 would
+#   have differed we do not know.)
 # - Nor was the loss an advantage: trained on the cross-entropy, as theirs was, the networks have
 #   an error that is not higher. (On the GPU on which they were recorded it is even lower, from all
 #   seeds; another machine may change a difference as small as this.)
@@ -1181,7 +1184,7 @@ lesson.Table(
 # %% [markdown]
 # **What to notice**
 # - Begin with the baselines. The model with no hidden layer at all has an error a fifth below
-#   PCA's, although its encoder is linear, too, and only the sigmoid at its end is not.
+#   PCA's, although its only nonlinear part is the sigmoid at the end.
 # - Compared with this model, hidden layers in the decoder alone lower the error by about a tenth.
 #   In the encoder alone they do not lower it: the difference lies within the scatter of the seeds.
 #   A guess is that the decoder has the harder task: from a few values it has to compute many
@@ -1587,10 +1590,11 @@ if lesson.on_mnist(images):
 # For example, for the losses 5, 3, 4, 4, 2 and a patience of 2 the answer is 4; the fifth
 # epoch, the best one, is never reached.
 #
-# When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4. In which epoch was
-# the loss lowest until then? Does the patience change which weights are kept, or only how long
-# you wait? (In Keras this is `keras.callbacks.EarlyStopping`; with `restore_best_weights=True` the
-# weights of the best epoch are taken, in the example those of the second.)
+# When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4, and on the losses
+# 5, 3, 4, 4, 2 with 2 and 3. In which epoch was the loss lowest until then? In which of the two
+# cases does the patience change which weights are kept, and why? (In Keras this is
+# `keras.callbacks.EarlyStopping`; with `restore_best_weights=True` the weights of the best epoch
+# are taken, in the example those of the second.)
 
 
 # %% tags=["exercise"]
@@ -1625,7 +1629,8 @@ for patience in (1, 2, 4):
 
 # %% [markdown] tags=["solution"]
 # Where each patience ends with the weights of the same epoch, a longer one only costs time. Where
-# the loss goes up and down more, a short patience stops before the best epoch.
+# the loss goes up and down more, a short patience stops before the best epoch: of the losses 5, 3, 4,
+# 4, 2 a patience of 2 keeps the second epoch, and one of 3 the fifth.
 
 # %% [markdown]
 # ## Second deception: the output cannot reach the data
@@ -1972,8 +1977,8 @@ print(f"MSE of the others, if those inputs are set to 0: {silenced_error:.4f}")
 #   quarters, and the deep network more than a black sheet. So the wide linear network copies most
 #   of such an image.
 # - The overlaid and flipped digits would not have told us: they consist of strokes, as digits do,
-#   and PCA with 200 values does well on them, too. Nor would the digits themselves, on which the
-#   wide linear network's error is again thousands of times lower. (PCA with many more components
+#   and PCA with 200 values does well on them, too. Nor would the digits themselves: a low
+#   error on them is what a good model and a copier have in common. (PCA with many more components
 #   would copy, too: only a number far below that of the pixels keeps it from doing so.)
 # - The wide code with the ReLU is no such copier, at least not after this training: on shuffled
 #   images its error is above that of PCA with 200 values, and on negatives it is hardly better than
