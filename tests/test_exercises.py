@@ -360,7 +360,7 @@ def test_the_best_that_a_relu_can_do_is_taken():
     assert "rounded" in check(round(evaluation.mse(x, np.maximum(x, 0)), 3))
     assert "other images" in check(evaluation.mse(x, np.maximum(x, 0)) * 1.005)
     of_average = evaluation.mse(x, np.repeat(x.mean(0)[None], len(x), 0))
-    # As printed beside the exercise it is of the training images: hardly another number.
+    # Beside the exercise it is that of the training images: hardly another number.
     for printed in (of_average, 1.003 * of_average):
         assert "average image" in check(printed)
     assert check(np.array(evaluation.mse(x, np.maximum(x, 0)))) is True
