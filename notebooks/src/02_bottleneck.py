@@ -1547,7 +1547,11 @@ print(f"chosen among the remedies: {chosen_remedy}")
 # - None of them comes close to what twenty times as many images achieve in the same number of
 #   steps. But two controls with the same 200 images beat every remedy that we tried: PCA, and the
 #   same network without its activations, which has as many weights. With 200 images PCA is even as
-#   good on new ones as our network with 4,000, after these 1,000 steps (its curve is still falling).
+#   good on new ones as our network with 4,000, after these 1,000 steps (its curve is still
+#   falling). The linear network does not reach PCA; two differences are known: 1,000 steps are no
+#   training to the end, and only PCA has the gain and the offset. (The curves are not clipped and
+#   are of the images for choosing, the pictures of one seed; the table has means over the seeds,
+#   clipped, of the images for measuring.)
 # - So it is not the number of weights alone that makes our network memorise. A guess at the
 #   reason: all layers of a linear network together can compute only one weighted sum for each
 #   pixel, by way of 32 values, and cannot treat each image in its own way. (We have not tried a
@@ -1591,8 +1595,8 @@ if lesson.on_mnist(images):
 # epoch, the best one, is never reached.
 #
 # When it is accepted, use it on `by_heart.unseen` with a patience of 1, 2 and 4, and on the losses
-# 5, 3, 4, 4, 2 with 2 and 3. In which epoch was the loss lowest until then? In which of the two
-# cases does the patience change which weights are kept, and why? (In Keras this is
+# 5, 3, 4, 4, 2 with 2 and 3. In which epoch was the loss lowest until then? For which of the two
+# lists of losses does the patience change which weights are kept, and why? (In Keras this is
 # `keras.callbacks.EarlyStopping`; with `restore_best_weights=True` the weights of the best epoch
 # are taken, in the example those of the second.)
 
@@ -1828,12 +1832,13 @@ lesson.check(3, best_relu, lambda answer: exercises.check_best_relu(answer, stan
 # with 1,024. Within a pair nothing but the width changes. We look at their errors first, and then
 # at their codes.
 #
-# The test images come as they are, and changed in four ways, so that most are no digits any more:
+# The test images come as they are, and changed in four ways, so that they are unlike the training
+# images:
 #
 # - ***overlaid***: two digits in one image;
 # - ***flipped***: upside down (some are digits again, such as 0, 1 or 8, but a flipped 4 is not);
 # - ***shuffled***: the pixels have changed places, in the same way in all images (pixels that were
-#   black in every training image stay, because their weights were never trained);
+#   black in every training image stay; why, we shall see below);
 # - ***negatives***: black digits on white.
 #
 # PCA with 64 and with 200 components stands beside the four models: with far fewer values than
@@ -1971,11 +1976,12 @@ print(f"MSE of the others, if those inputs are set to 0: {silenced_error:.4f}")
 
 # %% [markdown]
 # **What to notice**
-# - Look at the shuffled columns of the picture. Only the wide linear network gives the dots back;
-#   its error there is an eighth of a black sheet's. PCA with 200 values, which cannot copy, has
-#   more than half of a black sheet's error, every model with at most 64 values more than three
-#   quarters, and the deep network more than a black sheet. So the wide linear network copies most
-#   of such an image.
+# - Look at the shuffled columns of the picture. The wide linear network gives nearly all of the
+#   dots back, PCA with 200 values and the wide network with ReLU and sigmoid some of them, the
+#   others hardly any. In numbers: the wide linear network's error there is an eighth of a black
+#   sheet's. PCA with 200 values, which cannot copy, has more than half of a black sheet's error,
+#   every model with at most 64 values more than three quarters, and the deep network more than a
+#   black sheet. So the wide linear network copies most of such an image.
 # - The overlaid and flipped digits would not have told us: they consist of strokes, as digits do,
 #   and PCA with 200 values does well on them, too. Nor would the digits themselves: a low
 #   error on them is what a good model and a copier have in common. (PCA with many more components
@@ -2068,13 +2074,16 @@ lesson.Table(
 # **What to notice**
 # - The error of the wide linear network on digits is thousands of times lower than that of the
 #   narrow one, and what has it gained? Its code has more values than the image, and a probe reads
-#   the digit from it no better than from the pixels. The narrow code keeps nearly the same accuracy
-#   in 32 values. This is what the low error hid.
-# - From the wide codes a linear probe classifies about as accurately as from the pixels, and
-#   from the narrow ones, with only 30 or 32 values, nearly as accurately. Is it training that
-#   made the digit easy to read? Beside untrained layers and networks with as many values the
-#   narrow codes are far ahead. (Every value was scaled to a variance of 1. All probes learned
-#   from one sample of 2,000 images, so differences of a percentage point mean little.)
+#   the digit from it no better than from the pixels. With 2,000 labels the narrow code keeps
+#   nearly the same accuracy in 32 values. This is what the low error hid.
+# - From the wide codes a linear probe classifies about as accurately as from the pixels, and from
+#   the narrow ones, with only 30 or 32 values, nearly as accurately. Is it training that made the
+#   digit easy to read? Beside untrained layers and networks with as many values the narrow codes
+#   are far ahead. (Every value was scaled to a variance of 1. All probes learned from one sample
+#   of 2,000 images, so differences of a percentage point mean little. And with so few labels a
+#   probe on many values is at a disadvantage, because it has more weights to learn: with more
+#   labels the pixels and the wide codes may well gain more than the narrow ones, which we have not
+#   measured.)
 # - Compared with PCA they are not ahead: the probe finds hardly more in the deep code than in PCA's.
 # - And the wide code with the ReLU is behind its control: a layer of 1,024 ReLU units that was
 #   *never trained* gives the probe the highest accuracy of all. So a probe's accuracy means
@@ -2221,7 +2230,8 @@ lesson.Table(
 # - A low error, or a falling loss, deceives in three ways: when the network knows its images by
 #   heart, when its output cannot reach the data, and when it copies. Look at new images, at the
 #   range of the output, and at images without the structure of digits. The average image as a
-#   baseline does not always warn you of an output that cannot reach the data: compare the ranges.
+#   baseline warned us of the sigmoid; in exercise 3 it gives no warning of an output that cannot
+#   reach the data. So compare the ranges.
 #
 # ### Terms
 #

@@ -1506,11 +1506,12 @@ if lesson.on_mnist(images):
 # ### Does the lead come from neighbouring pixels?
 #
 # The two networks differ in many ways. To say that the convolutional one profits from
-# neighbourhoods is an explanation, and an explanation can be tested. We put the pixels
-# of all images into a random order, the same for all images. All the information is
-# still there; only the neighbourhoods are gone. Then both networks are trained briefly (for
-# fewer steps, on fewer images, at one peak for both and without weight decay), on shuffled
-# images and on the images as they are.
+# neighbourhoods is an explanation, and an explanation can be tested. We put the pixels of all
+# images into a random order, the same for all images. All the information is still there, but
+# pixels that were neighbours are no longer side by side. (With them go patterns that come back in
+# many places, so that sharing weights is of less use.) Then both networks are trained briefly (for
+# fewer steps, on fewer images, at one peak for both and without weight decay), on shuffled images
+# and on the images as they are.
 #
 # > **Predict.** Which of the two errors will change, and by what factor?
 
@@ -2337,10 +2338,11 @@ else:
 # On the logarithmic axes of the next figure these straight lines are bent. Images can also be
 # divided between two *different* codecs, some coded by the one and the others by the other, which
 # is called ***time sharing***: with 37 % of the images coded by PCA at 0.06 bits and 63 % by the
-# context model at 0.155 bits, the rate is 0.12 bits. What can be reached with it is the *lower
-# convex hull* of all settings. `best_mix` looks for the lowest error that can be reached like this
-# without any network: with PCA, JPEG, the pixels, the context model, and the average image, which
-# needs no bits.
+# context model at 0.155 bits, the rate is 0.12 bits. Join every two settings by a straight line,
+# on axes that are not logarithmic: the lowest points of all these lines form the ***lower convex
+# hull***, and nothing below it can be reached in this way. `best_mix` looks for the lowest error
+# that can be reached like this without any network: with PCA, JPEG, the pixels, the context model,
+# and the average image, which needs no bits.
 
 
 # %%
@@ -2542,11 +2544,11 @@ plt.show()
 #
 # **Limits.** We do not know why PCA is ahead of the networks at 0.06 bits; three guesses are that
 # the networks were not trained for so coarse a step, that the values of their codes depend on each
-# other, which our coder cannot use, and that one step for all values does not suit them. (For PCA one
-# step is the natural choice, because a step in any component changes the image equally much. For a
-# network it is not, so that the comparison favours PCA.) The
-# context model begins at 0.155 bits and was tried up to 0.4. Not tried: contexts of more
-# neighbours, codes of fewer or more values, networks that were trained for coarse steps.
+# other, which our coder cannot use, and that one step for all values does not suit them. (For PCA
+# one step is the natural choice, because a step in any component changes the image equally much.
+# For a network it need not be, so the comparison may favour PCA; we have not tried a step for each
+# value.) The context model begins at 0.155 bits and was tried up to 0.4. Not tried: contexts of
+# more neighbours, codes of fewer or more values, networks that were trained for coarse steps.
 
 # %%
 if lesson.on_mnist(images):
@@ -2987,9 +2989,9 @@ if lesson.on_mnist(images):
 #   seventh lower. (Its own error has a standard deviation of 3 to 4 percent over the seeds.) The
 #   network has a quarter of the weights of the best dense one. On training images the dense
 #   networks with as much arithmetic are about as good, so this seventh is a difference in
-#   overfitting, and a stronger remedy may shrink it: of two remedies all use the better one, a
-#   little weight decay; stronger weight decay, input noise, and smaller peaks for the deeper dense
-#   networks were not tried.
+#   overfitting. All were trained with a little weight decay, the better of the two remedies that
+#   we tried. A stronger remedy may shrink the difference; we did not try stronger weight decay,
+#   input noise, or smaller peaks for the deeper dense networks.
 # - Bits are the size of a code, not the number of its values. No codec is best at every rate, and
 #   wherever we compared our networks with 64 values, some codec or mix without a network has a
 #   lower error: PCA at 0.06 bits per pixel, PCA for some images and a context model for the others
@@ -3027,7 +3029,8 @@ if lesson.on_mnist(images):
 #   bit, too.
 # - **codec**: what encodes an image into bits and decodes it; **quantise**: round to
 #   integers, after division by a step; **information rate**: bits per pixel.
-# - **time sharing**: coding some images with one codec or setting and the rest with another.
+# - **time sharing**: coding some images with one codec or setting and the rest with another; what
+#   it can reach is the **lower convex hull** of all settings.
 # - **rate-distortion curve**: the error, or **distortion**, against the information rate, over
 #   all settings of a codec.
 # - **context modelling**: coding a symbol by probabilities that depend on its neighbours.
